@@ -1,1 +1,3 @@
-//! Placeholder.
+//! x
+#[doc(hidden)]
+pub mod bindings;
