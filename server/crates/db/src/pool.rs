@@ -1,0 +1,160 @@
+//! The pool, and what a fresh installation checks before it serves.
+
+use std::time::Duration;
+
+use diesel::sql_types::{Bool, Text};
+use diesel::{OptionalExtension, QueryableByName};
+use diesel_async::pooled_connection::deadpool::{Pool, PoolError};
+use diesel_async::pooled_connection::{
+    AsyncDieselConnectionManager, ManagerConfig, RecyclingMethod,
+};
+use diesel_async::{AsyncPgConnection, RunQueryDsl};
+
+use crate::Transaction;
+
+/// How to reach the database.
+#[derive(Clone)]
+pub struct DbSettings {
+    /// A Postgres connection string (URL or key-value form). The login must be a member of `afferent_app` and `afferent_worker`.
+    pub url: String,
+    /// Connections at most.
+    pub connections: usize,
+    /// How long a request waits for a connection before it is told to come again.
+    pub wait: Duration,
+}
+
+/// What can go wrong between us and the database.
+#[derive(Debug, thiserror::Error)]
+pub enum DbError {
+    /// No connection could be had: the database is down, or all connections are busy.
+    #[error("the database cannot be reached: {0}")]
+    Unavailable(String),
+    /// The database refused the role or the roles are not what they must be.
+    #[error("{0}")]
+    Roles(String),
+    /// A statement failed.
+    #[error(transparent)]
+    Query(#[from] diesel::result::Error),
+}
+
+impl From<PoolError> for DbError {
+    fn from(error: PoolError) -> Self {
+        Self::Unavailable(error.to_string())
+    }
+}
+
+/// The shared handle on the database.
+#[derive(Clone)]
+pub struct Db {
+    pool: Pool<AsyncPgConnection>,
+}
+
+impl Db {
+    /// Builds the pool; connects on first use.
+    ///
+    /// # Errors
+    /// [`DbError::Unavailable`] when the pool cannot be built.
+    pub fn new(settings: &DbSettings) -> Result<Self, DbError> {
+        let mut manager = ManagerConfig::default();
+        // A lost connection shows itself at the next BEGIN; a test query per checkout would cost a round trip per request.
+        manager.recycling_method = RecyclingMethod::Fast;
+        let manager = AsyncDieselConnectionManager::<AsyncPgConnection>::new_with_config(
+            &settings.url,
+            manager,
+        );
+        let pool = Pool::builder(manager)
+            .max_size(settings.connections)
+            .wait_timeout(Some(settings.wait))
+            .create_timeout(Some(settings.wait))
+            .runtime(deadpool::Runtime::Tokio1)
+            .build()
+            .map_err(|error| DbError::Unavailable(error.to_string()))?;
+        Ok(Self { pool })
+    }
+
+    /// Opens a transaction of the app role without any tenant: tenant tree, credentials, tokens, models.
+    ///
+    /// # Errors
+    /// [`DbError::Unavailable`] when no connection can be had.
+    pub async fn begin_platform(&self) -> Result<Transaction, DbError> {
+        self.begin_as("afferent_app", "").await
+    }
+
+    /// Opens a transaction of the worker role: the group commit's and the forwarder's tables, across tenants.
+    ///
+    /// # Errors
+    /// [`DbError::Unavailable`] when no connection can be had.
+    pub async fn begin_worker(&self) -> Result<Transaction, DbError> {
+        self.begin_as("afferent_worker", "").await
+    }
+
+    /// `tenants` is a Postgres array of UUIDs, or empty; both arguments are ours, never a client's text.
+    pub(crate) async fn begin_as(&self, role: &str, tenants: &str) -> Result<Transaction, DbError> {
+        let opening = format!(
+            "BEGIN; SELECT set_config('role', '{role}', true), set_config('afferent.tenants', '{tenants}', true)"
+        );
+        // A pooled connection may have died while it lay idle (the database was restarted): one more try with the next.
+        for _ in 0..3 {
+            match Transaction::begin(self.pool.get().await?, &opening).await {
+                Err(DbError::Query(diesel::result::Error::DatabaseError(
+                    diesel::result::DatabaseErrorKind::ClosedConnection
+                    | diesel::result::DatabaseErrorKind::UnableToSendCommand,
+                    _,
+                ))) => {}
+                other => return other,
+            }
+        }
+        Transaction::begin(self.pool.get().await?, &opening).await
+    }
+
+    /// Connections in use and in the pool, for metrics.
+    #[must_use]
+    pub fn status(&self) -> (usize, usize) {
+        let status = self.pool.status();
+        (status.size.saturating_sub(status.available), status.size)
+    }
+
+    /// Refuses roles that would make row-level security void: superuser, BYPASSRLS, or ownership of a tenant table.
+    ///
+    /// # Errors
+    /// [`DbError::Roles`] with what is wrong and what would be right.
+    pub async fn check_roles(&self) -> Result<(), DbError> {
+        for role in ["afferent_app", "afferent_worker"] {
+            let mut transaction = self.begin_as(role, "").await?;
+            let found: Option<EffectiveRole> = diesel::sql_query(
+                "SELECT current_user::text AS name, r.rolsuper AS superuser, r.rolbypassrls AS bypasses, \
+                 EXISTS (SELECT FROM pg_class c WHERE c.relrowsecurity AND pg_has_role(current_user, c.relowner, 'USAGE')) AS owns \
+                 FROM pg_roles r WHERE r.rolname = current_user",
+            )
+            .get_result(&mut *transaction)
+            .await
+            .optional()?;
+            transaction.rollback().await?;
+            let Some(found) = found else {
+                return Err(DbError::Roles(format!(
+                    "the role {role} does not exist; run `afferent migrate` with a login that may create roles"
+                )));
+            };
+            if found.name != role || found.superuser || found.bypasses || found.owns {
+                return Err(DbError::Roles(format!(
+                    "the effective role is {} (superuser: {}, bypasses row-level security: {}, owns tenant tables: {}); \
+                     {role} must be none of these, or one tenant could see another's rows",
+                    found.name, found.superuser, found.bypasses, found.owns
+                )));
+            }
+        }
+        Ok(())
+    }
+}
+
+#[derive(QueryableByName)]
+struct EffectiveRole {
+    #[diesel(sql_type = Text)]
+    name: String,
+    #[diesel(sql_type = Bool)]
+    superuser: bool,
+    #[diesel(sql_type = Bool)]
+    bypasses: bool,
+    #[diesel(sql_type = Bool)]
+    owns: bool,
+}

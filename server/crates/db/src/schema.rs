@@ -1,0 +1,519 @@
+//! Generated from a migrated database by `afferent migrate --print-schema`; `make check` fails when it is stale.
+#![allow(missing_docs, clippy::doc_markdown)]
+
+diesel::table! {
+    /// Periods in which a device or hub was active, from the first day: billing rests on them.
+    activation (tenant_id, id) {
+        tenant_id -> Uuid,
+        id -> Uuid,
+        source_kind -> Text,
+        source_id -> Uuid,
+        active_from -> Timestamptz,
+        active_until -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
+    /// Bearer tokens of scripts and systems. Only a SHA-256 of the token's 256 random bits is kept.
+    api_token (id) {
+        id -> Uuid,
+        token_hash -> Bytea,
+        role -> Text,
+        tenant_id -> Nullable<Uuid>,
+        name -> Text,
+        created_at -> Timestamptz,
+        expires_at -> Nullable<Timestamptz>,
+        revoked_at -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
+    /// Who wore a device when: half-open periods that cannot overlap for one device and slot.
+    assignment (tenant_id, id) {
+        tenant_id -> Uuid,
+        id -> Uuid,
+        device_id -> Uuid,
+        /// User slot of a shared device; empty is the device's only wearer.
+        slot -> Text,
+        patient_id -> Text,
+        worn_from -> Timestamptz,
+        worn_until -> Nullable<Timestamptz>,
+        created_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    /// Interned sets of codings. Free text of a CodeableConcept is never interned: it may be about a person.
+    concept (id) {
+        id -> BigInt,
+        /// SHA-256 over the sorted (system, code) pairs, length-prefixed.
+        digest -> Bytea,
+    }
+}
+
+diesel::table! {
+    /// The codings of a concept: a token search resolves to concept ids here, then uses = ANY on the resource.
+    concept_coding (concept_id, system, code) {
+        concept_id -> BigInt,
+        system -> Text,
+        code -> Text,
+    }
+}
+
+diesel::table! {
+    /// Every decoder version that this installation has ever loaded.
+    decoder (name, version) {
+        name -> Text,
+        version -> Text,
+        content_hash -> Text,
+        origin -> Text,
+        vendor -> Text,
+        license -> Text,
+        description -> Text,
+        loaded_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    /// What still has to reach an endpoint: one row an endpoint and resource, born in the ingest transaction, deleted when done. A newer version raises version, so that stale ones merge.
+    delivery (tenant_id, id) {
+        tenant_id -> Uuid,
+        id -> Uuid,
+        endpoint_id -> Uuid,
+        resource_type -> Text,
+        resource_id -> Text,
+        version -> Integer,
+        /// Hash of the patient: order is kept within a lane, and a lane has at most one request in flight.
+        lane -> SmallInt,
+        state -> Text,
+        attempts -> Integer,
+        /// An earlier attempt may have been stored over there: search before the next create.
+        ambiguous -> Bool,
+        next_attempt_at -> Timestamptz,
+        created_at -> Timestamptz,
+        updated_at -> Timestamptz,
+        last_status -> Nullable<Integer>,
+        last_reason -> Nullable<Text>,
+        last_outcome -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    /// Finished deliveries, partitioned by day.
+    delivery_log (tenant_id, id, finished_at) {
+        tenant_id -> Uuid,
+        id -> Uuid,
+        finished_at -> Timestamptz,
+        endpoint_id -> Uuid,
+        resource_type -> Text,
+        resource_id -> Text,
+        version -> Integer,
+        attempts -> Integer,
+        created_at -> Timestamptz,
+        outcome -> Text,
+        location -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    /// The enrolment of a unit with one tenant for a period. Its FHIR Device has the same id.
+    device (tenant_id, id) {
+        tenant_id -> Uuid,
+        id -> Uuid,
+        unit_id -> Uuid,
+        model -> Text,
+        serial -> Text,
+        identifiers -> Jsonb,
+        /// The decoder's variables (bind keys …), sealed by the server's key; JSON object of strings inside.
+        variables_sealed -> Nullable<Bytea>,
+        variables_version -> Integer,
+        time_zone -> Nullable<Text>,
+        active -> Bool,
+        enrolled_from -> Timestamptz,
+        enrolled_until -> Nullable<Timestamptz>,
+        created_at -> Timestamptz,
+        updated_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    /// Models of devices and the decoder version that each is bound to.
+    device_model (name) {
+        name -> Text,
+        title -> Text,
+        decoder_name -> Text,
+        decoder_version -> Text,
+        /// Channels the decoder understands for this model; empty means any.
+        channels -> Array<Text>,
+        updated_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    /// One row a physical thing, whichever tenant has it now.
+    device_unit (id) {
+        id -> Uuid,
+        model -> Text,
+        serial -> Text,
+        created_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    /// A customer's EHR: where Observations go, which, and how the patient is named over there.
+    endpoint (tenant_id, id) {
+        tenant_id -> Uuid,
+        id -> Uuid,
+        name -> Text,
+        kind -> Text,
+        url -> Text,
+        auth_kind -> Text,
+        auth_sealed -> Nullable<Bytea>,
+        active -> Bool,
+        /// Tokens system|code as the customer wrote them.
+        filter_codes -> Array<Text>,
+        /// Concept ids that those tokens resolve to; refreshed when new concepts are interned.
+        filter_code_ids -> Array<BigInt>,
+        filter_patients -> Array<Text>,
+        /// Which of the Patient's identifiers the EHR knows; NULL: the first one.
+        patient_identifier_system -> Nullable<Text>,
+        create_patients -> Bool,
+        failures -> Integer,
+        /// The circuit breaker is open until then: no request is sent.
+        closed_until -> Nullable<Timestamptz>,
+        last_error -> Nullable<Text>,
+        last_success_at -> Nullable<Timestamptz>,
+        created_at -> Timestamptz,
+        updated_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    /// How one patient is named at one endpoint, where it differs from the Patient's own identifiers.
+    endpoint_patient (tenant_id, endpoint_id, patient_id) {
+        tenant_id -> Uuid,
+        endpoint_id -> Uuid,
+        patient_id -> Text,
+        identifier_system -> Text,
+        identifier_value -> Text,
+    }
+}
+
+diesel::table! {
+    /// Readings that wait for a person: nobody wore the device then, or the value is outside the hard range. Decoded again from the uplink when released.
+    held_reading (tenant_id, id) {
+        tenant_id -> Uuid,
+        id -> Uuid,
+        reading_key -> Text,
+        uplink_id -> Uuid,
+        received_at -> Timestamptz,
+        device_id -> Uuid,
+        kind -> Text,
+        slot -> Text,
+        measured_at -> Timestamptz,
+        reason -> Text,
+        detail -> Text,
+        state -> Text,
+        created_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    /// A gateway that carries many devices.
+    hub (tenant_id, id) {
+        tenant_id -> Uuid,
+        id -> Uuid,
+        model -> Text,
+        serial -> Text,
+        name -> Text,
+        time_zone -> Nullable<Text>,
+        active -> Bool,
+        created_at -> Timestamptz,
+        updated_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    /// Which devices a hub may speak for, and under which address.
+    hub_device (tenant_id, hub_id, device_id) {
+        tenant_id -> Uuid,
+        hub_id -> Uuid,
+        device_id -> Uuid,
+        address -> Nullable<Text>,
+        paired_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    /// Interned Identifier.system URIs. Row 1 is the empty system; URIs carry no patient data.
+    identifier_system (id) {
+        id -> BigInt,
+        uri -> Text,
+    }
+}
+
+diesel::table! {
+    /// Transport keys: hashes of Idempotency-Keys, and of payloads without time or sequence within the model's repeat window.
+    ingest_key (tenant_id, source_id, key) {
+        tenant_id -> Uuid,
+        source_id -> Uuid,
+        key -> Bytea,
+        uplink_id -> Uuid,
+        received_at -> Timestamptz,
+        expires_at -> Timestamptz,
+        /// The first answer, given again to the same key.
+        answer -> Jsonb,
+    }
+}
+
+diesel::table! {
+    /// One row, made once: who this installation is to the outside.
+    installation (singleton) {
+        singleton -> Bool,
+        /// Namespace of every stable identifier that leaves: urn:uuid:<id>.
+        id -> Uuid,
+        /// Cluster and database the row was made in; another one means a restored or cloned installation, and forwarding starts paused.
+        database_identity -> Text,
+        forwarding_paused -> Bool,
+        created_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    /// Who may send on a lane until when; token is the fence: a holder whose token is no longer the row's writes nothing.
+    lane_lease (tenant_id, endpoint_id, lane) {
+        tenant_id -> Uuid,
+        endpoint_id -> Uuid,
+        lane -> SmallInt,
+        token -> BigInt,
+        holder -> Uuid,
+        leased_until -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    /// Observations, unpartitioned: both (tenant, id) and (tenant, identifier) must be unique over all time.
+    observation (tenant_id, id) {
+        tenant_id -> Uuid,
+        id -> Text,
+        version -> Integer,
+        last_updated -> Timestamptz,
+        deleted -> Bool,
+        identifier_system -> Nullable<BigInt>,
+        /// The identifier that conditional creates and readings rest on; further ones are in observation_identifier_more.
+        identifier_value -> Nullable<Text>,
+        status -> Text,
+        code_id -> Nullable<BigInt>,
+        category_ids -> Array<BigInt>,
+        patient_id -> Nullable<Text>,
+        subject_type -> Nullable<Text>,
+        subject_id -> Nullable<Text>,
+        device_id -> Nullable<Text>,
+        effective_low -> Nullable<Timestamptz>,
+        /// Exclusive end of the range that effective[x] covers at its precision.
+        effective_high -> Nullable<Timestamptz>,
+        value_number -> Nullable<Double>,
+        value_unit -> Nullable<Text>,
+        /// Whether $lastn, alerts and billing count it (fhir-profiles/dispositions.json).
+        counted -> Bool,
+        uplink_id -> Nullable<Uuid>,
+        received_at -> Nullable<Timestamptz>,
+        assignment_id -> Nullable<Uuid>,
+        content_hash -> Nullable<Bytea>,
+        decoder_name -> Nullable<Text>,
+        decoder_version -> Nullable<Text>,
+        body -> Text,
+    }
+}
+
+diesel::table! {
+    /// Second and further identifiers of an Observation, and first ones that are not unique.
+    observation_identifier_more (tenant_id, value, system, id) {
+        tenant_id -> Uuid,
+        value -> Text,
+        system -> Text,
+        id -> Text,
+    }
+}
+
+diesel::table! {
+    /// Uplinks that could not be decoded; the raw bytes stay with the uplink until the item is settled.
+    quarantine (tenant_id, uplink_id) {
+        tenant_id -> Uuid,
+        uplink_id -> Uuid,
+        received_at -> Timestamptz,
+        device_id -> Nullable<Uuid>,
+        reason -> Text,
+        detail -> Text,
+        state -> Text,
+        attempts -> Integer,
+        updated_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    /// Current version of every resource but Observation; body is the exact JSON text that is served.
+    resource (tenant_id, type_, id) {
+        tenant_id -> Uuid,
+        #[sql_name = "type"]
+        type_ -> Text,
+        id -> Text,
+        version -> Integer,
+        last_updated -> Timestamptz,
+        deleted -> Bool,
+        body -> Text,
+    }
+}
+
+diesel::table! {
+    /// Date search index: the half-open range [low, high) that the value covers.
+    resource_date (tenant_id, type_, parameter, low, high, id) {
+        tenant_id -> Uuid,
+        #[sql_name = "type"]
+        type_ -> Text,
+        parameter -> Text,
+        low -> Timestamptz,
+        high -> Timestamptz,
+        id -> Text,
+    }
+}
+
+diesel::table! {
+    /// Reference search index; an absolute URL has the empty type and the URL as target_id.
+    resource_reference (tenant_id, type_, parameter, target_id, target_type, id) {
+        tenant_id -> Uuid,
+        #[sql_name = "type"]
+        type_ -> Text,
+        parameter -> Text,
+        target_type -> Text,
+        target_id -> Text,
+        id -> Text,
+    }
+}
+
+diesel::table! {
+    /// String search index: value is folded (lower case, no diacritics) for prefix search, exact is as written.
+    resource_string (tenant_id, type_, parameter, value, exact, id) {
+        tenant_id -> Uuid,
+        #[sql_name = "type"]
+        type_ -> Text,
+        parameter -> Text,
+        value -> Text,
+        exact -> Text,
+        id -> Text,
+    }
+}
+
+diesel::table! {
+    /// Token search index; system is empty where the value has none.
+    resource_token (tenant_id, type_, parameter, value, system, id) {
+        tenant_id -> Uuid,
+        #[sql_name = "type"]
+        type_ -> Text,
+        parameter -> Text,
+        value -> Text,
+        system -> Text,
+        id -> Text,
+    }
+}
+
+diesel::table! {
+    /// Superseded versions, Observation included.
+    resource_version (tenant_id, type_, id, version) {
+        tenant_id -> Uuid,
+        #[sql_name = "type"]
+        type_ -> Text,
+        id -> Text,
+        version -> Integer,
+        last_updated -> Timestamptz,
+        deleted -> Bool,
+        body -> Text,
+    }
+}
+
+diesel::table! {
+    /// Tokens with which devices and hubs send. The tenant follows from the token, therefore the table is read before a tenant is known.
+    source_credential (id) {
+        id -> Uuid,
+        token_hash -> Bytea,
+        tenant_id -> Uuid,
+        source_kind -> Text,
+        source_id -> Uuid,
+        created_at -> Timestamptz,
+        revoked_at -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
+    /// The tenant tree: distributors, and customers below a distributor or directly below the platform.
+    tenant (id) {
+        id -> Uuid,
+        parent_id -> Nullable<Uuid>,
+        kind -> Text,
+        name -> Text,
+        /// IANA name; the zone of last resort for a device's local time.
+        time_zone -> Text,
+        active -> Bool,
+        created_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    /// What was received, unaltered, with the facts of its receipt; partitioned by the server's receipt time, never by device time.
+    uplink (tenant_id, id, received_at) {
+        tenant_id -> Uuid,
+        id -> Uuid,
+        received_at -> Timestamptz,
+        source_kind -> Text,
+        source_id -> Uuid,
+        device_id -> Nullable<Uuid>,
+        channel -> Text,
+        content_type -> Text,
+        captured_at -> Nullable<Timestamptz>,
+        /// The raw bytes; dropped after the tenant's retention, hash and size stay.
+        body -> Nullable<Bytea>,
+        body_hash -> Bytea,
+        body_size -> Integer,
+        /// stored, duplicate, nothing, undecodable, incomplete, unassigned, held or quarantined.
+        outcome -> Text,
+        reason -> Nullable<Text>,
+        decoder_name -> Nullable<Text>,
+        decoder_version -> Nullable<Text>,
+        warnings -> Array<Text>,
+    }
+}
+
+diesel::allow_tables_to_appear_in_same_query!(
+    activation,
+    api_token,
+    assignment,
+    concept,
+    concept_coding,
+    decoder,
+    delivery,
+    delivery_log,
+    device,
+    device_model,
+    device_unit,
+    endpoint,
+    endpoint_patient,
+    held_reading,
+    hub,
+    hub_device,
+    identifier_system,
+    ingest_key,
+    installation,
+    lane_lease,
+    observation,
+    observation_identifier_more,
+    quarantine,
+    resource,
+    resource_date,
+    resource_reference,
+    resource_string,
+    resource_token,
+    resource_version,
+    source_credential,
+    tenant,
+    uplink,
+);
