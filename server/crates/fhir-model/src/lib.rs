@@ -1,1 +1,11 @@
-//! Placeholder.
+//! FHIR R4 without HTTP and SQL: reading and validating what comes in, authoring what goes out, the grammar of
+//! search, index values, Bundles and OperationOutcome. The only crate that names fhirbolt.
+//!
+//! What comes in never passes through typed structs: it is JSON, checked against the official definitions
+//! (`fhir-profiles/r4`), so that no element, no digit and no order is lost.
+
+pub mod datetime;
+pub mod definitions;
+pub mod outcome;
+pub mod parse;
+pub mod reference;
