@@ -1,0 +1,263 @@
+//! Builders: a reading and what surrounds it, in as few words as the payload needs.
+
+use crate::registry::clock_states;
+use crate::{
+    Component, DecodeError, Decoded, DeviceFact, DeviceTime, Frame, HubItem, HubOutcome, Input, NameValue, Nothing, OnChange,
+    Outcome, Reading, Value, WallClock, Warning,
+};
+
+/// A name and a value.
+fn pair(name: &str, value: impl Into<String>) -> NameValue {
+    NameValue { name: name.to_owned(), value: value.into() }
+}
+
+/// The key by which a record is known again within its device, whichever route it took: the device's own time as it
+/// said it, and the user slot where there is one (`2024-06-15T17:17:27`, `2024-06-15T17:17:27#2`). None where the
+/// clock gave no usable time. Bytes, channel and values take no part, so that a phone and a hub that read the same
+/// memory give the same key. Changing a decoder's keys breaks its compatibility.
+#[must_use]
+pub fn record_key(clock: &WallClock, user_slot: Option<&str>) -> Option<String> {
+    let WallClock::Local(text) = clock else { return None };
+    let mut key = String::with_capacity(text.len() + 4);
+    key.push_str(text);
+    if let Some(slot) = user_slot {
+        key.push('#');
+        key.push_str(slot);
+    }
+    Some(key)
+}
+
+impl Reading {
+    /// A reading of a registered kind, without time or circumstances.
+    #[must_use]
+    pub fn new(kind: &str, value: Value) -> Self {
+        Self {
+            kind: kind.to_owned(),
+            codings: Vec::new(),
+            value,
+            components: Vec::new(),
+            time: DeviceTime::None,
+            time_end: DeviceTime::None,
+            clock_state: clock_states::UNKNOWN.to_owned(),
+            body_site: None,
+            method: None,
+            context: Vec::new(),
+            flags: Vec::new(),
+            user_slot: None,
+            device_identity: Vec::new(),
+            record_key: None,
+            on_change: OnChange::Distinct,
+            extra: Vec::new(),
+        }
+    }
+
+    /// Adds a part, such as the systolic pressure of a blood pressure.
+    #[must_use]
+    pub fn component(mut self, kind: &str, value: Value) -> Self {
+        self.components.push(Component { kind: kind.to_owned(), codings: Vec::new(), value, extra: Vec::new() });
+        self
+    }
+
+    /// The device's time and the state of its clock, as the payload's wall clock shows them.
+    #[must_use]
+    pub fn at_wall_clock(mut self, clock: &WallClock) -> Self {
+        self.time = clock.device_time();
+        self.clock_state = clock.clock_state().to_owned();
+        self
+    }
+
+    /// The device's time.
+    #[must_use]
+    pub fn at(mut self, time: DeviceTime) -> Self {
+        self.time = time;
+        self
+    }
+
+    /// The end of a measured period.
+    #[must_use]
+    pub fn until(mut self, time: DeviceTime) -> Self {
+        self.time_end = time;
+        self
+    }
+
+    /// A registered state of the device's clock.
+    #[must_use]
+    pub fn clock_state(mut self, state: &str) -> Self {
+        self.clock_state = state.to_owned();
+        self
+    }
+
+    /// A registered body site.
+    #[must_use]
+    pub fn body_site(mut self, site: &str) -> Self {
+        self.body_site = Some(site.to_owned());
+        self
+    }
+
+    /// A registered method.
+    #[must_use]
+    pub fn method(mut self, method: &str) -> Self {
+        self.method = Some(method.to_owned());
+        self
+    }
+
+    /// Adds a registered context and its value.
+    #[must_use]
+    pub fn context(mut self, name: &str, value: impl Into<String>) -> Self {
+        self.context.push(pair(name, value));
+        self
+    }
+
+    /// Adds registered flags.
+    #[must_use]
+    pub fn flags(mut self, flags: &[&str]) -> Self {
+        self.flags.extend(flags.iter().map(|flag| (*flag).to_owned()));
+        self
+    }
+
+    /// The user slot of a shared device; none when the device does not say.
+    #[must_use]
+    pub fn user_slot(mut self, slot: Option<&str>) -> Self {
+        self.user_slot = slot.map(str::to_owned);
+        self
+    }
+
+    /// What the payload claims about its device.
+    #[must_use]
+    pub fn device_identity(mut self, name: &str, value: impl Into<String>) -> Self {
+        self.device_identity.push(pair(name, value));
+        self
+    }
+
+    /// What identifies the record within its device ([`record_key`]), and what other content under that key means.
+    #[must_use]
+    pub fn record_key(mut self, key: Option<String>, on_change: OnChange) -> Self {
+        self.record_key = key;
+        self.on_change = on_change;
+        self
+    }
+}
+
+impl From<Reading> for Outcome {
+    fn from(reading: Reading) -> Self {
+        vec![reading].into()
+    }
+}
+
+impl From<Vec<Reading>> for Outcome {
+    fn from(readings: Vec<Reading>) -> Self {
+        Self::Readings(readings.into())
+    }
+}
+
+impl From<Decoded> for Outcome {
+    fn from(decoded: Decoded) -> Self {
+        Self::Readings(decoded)
+    }
+}
+
+impl From<Nothing> for Outcome {
+    fn from(nothing: Nothing) -> Self {
+        Self::Nothing(nothing)
+    }
+}
+
+impl From<Vec<HubItem>> for HubOutcome {
+    fn from(items: Vec<HubItem>) -> Self {
+        Self::Items(items)
+    }
+}
+
+impl From<Vec<Reading>> for Decoded {
+    fn from(readings: Vec<Reading>) -> Self {
+        Self { readings, facts: Vec::new(), warnings: Vec::new(), extra: Vec::new() }
+    }
+}
+
+impl Decoded {
+    /// Adds a registered warning.
+    #[must_use]
+    pub fn warning(mut self, code: &str, message: &str) -> Self {
+        self.warnings.push(Warning { code: code.to_owned(), message: message.to_owned() });
+        self
+    }
+
+    /// Adds a registered fact about the device.
+    #[must_use]
+    pub fn fact(mut self, kind: &str, value: Value) -> Self {
+        self.facts.push(DeviceFact { kind: kind.to_owned(), value, extra: Vec::new() });
+        self
+    }
+}
+
+impl Nothing {
+    /// Well formed, and nothing to store, for a registered reason.
+    #[must_use]
+    pub fn because(reason: &str, message: &str) -> Self {
+        Self {
+            reason: reason.to_owned(),
+            message: message.to_owned(),
+            facts: Vec::new(),
+            warnings: Vec::new(),
+            extra: Vec::new(),
+        }
+    }
+
+    /// Adds a registered fact about the device.
+    #[must_use]
+    pub fn fact(mut self, kind: &str, value: Value) -> Self {
+        self.facts.push(DeviceFact { kind: kind.to_owned(), value, extra: Vec::new() });
+        self
+    }
+}
+
+impl Input {
+    /// An input with one frame, as tests and examples need it: no times, no zone, no variables.
+    #[must_use]
+    pub fn new(model: &str, channel: &str, data: impl Into<Vec<u8>>) -> Self {
+        let frame = Frame { channel: channel.to_owned(), data: data.into(), captured_at_ms: None, extra: Vec::new() };
+        Self {
+            model: model.to_owned(),
+            frames: vec![frame],
+            content_type: "application/octet-stream".to_owned(),
+            received_at_ms: 0,
+            time_zone: None,
+            variables: Vec::new(),
+            extra: Vec::new(),
+        }
+    }
+
+    /// The bytes of the only frame, for devices whose record is always one frame.
+    ///
+    /// # Errors
+    ///
+    /// There is none, or more than one.
+    pub fn only_frame(&self) -> Result<&[u8], DecodeError> {
+        match self.frames.as_slice() {
+            [frame] => Ok(&frame.data),
+            [] => Err(DecodeError::malformed("there is no frame")),
+            _ => Err(DecodeError::unsupported("a record of this device is one frame, and there are several")),
+        }
+    }
+
+    /// The value of a variable that the platform keeps for this device.
+    #[must_use]
+    pub fn variable(&self, name: &str) -> Option<&str> {
+        self.variables.iter().find(|variable| variable.name == name).map(|variable| variable.value.as_str())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::record_key;
+    use crate::WallClock;
+
+    #[test]
+    fn only_a_time_that_exists_makes_a_key() {
+        let clock = WallClock::Local("2024-06-15T17:17:27".into());
+        assert_eq!(record_key(&clock, None).as_deref(), Some("2024-06-15T17:17:27"));
+        assert_eq!(record_key(&clock, Some("2")).as_deref(), Some("2024-06-15T17:17:27#2"));
+        assert_eq!(record_key(&WallClock::Unknown, Some("2")), None);
+        assert_eq!(record_key(&WallClock::Impossible, None), None);
+    }
+}

@@ -1,0 +1,51 @@
+//! Values as lines of text: how a manifest's examples say what a payload must come to.
+
+use crate::{Coding, Decoded, Outcome, Value};
+
+/// One line a value, in the order of the readings; a reading's own value comes before its components:
+/// `body-weight 70.25 kg`, `blood-pressure/blood-pressure-systolic 120 mm[Hg]`, `oxygen-saturation absent not-a-number`,
+/// `glucose > 600 mg/dL`. A reading whose components carry the values has no line of its own.
+#[must_use]
+pub fn value_lines(outcome: &Outcome) -> Vec<String> {
+    match outcome {
+        Outcome::Readings(decoded) => decoded_lines(decoded),
+        Outcome::Incomplete(_) | Outcome::Nothing(_) | Outcome::Error(_) => Vec::new(),
+    }
+}
+
+fn decoded_lines(decoded: &Decoded) -> Vec<String> {
+    let mut lines = Vec::new();
+    for reading in &decoded.readings {
+        let kind = name(&reading.kind, &reading.codings);
+        lines.extend(value_text(&reading.value).map(|text| format!("{kind} {text}")));
+        for component in &reading.components {
+            let part = name(&component.kind, &component.codings);
+            lines.extend(value_text(&component.value).map(|text| format!("{kind}/{part} {text}")));
+        }
+    }
+    lines
+}
+
+/// The kind, or the first coding as `system|code` where there is none.
+fn name(kind: &str, codings: &[Coding]) -> String {
+    match codings {
+        [coding, ..] if kind.is_empty() => format!("{}|{}", coding.system, coding.code),
+        _ => kind.to_owned(),
+    }
+}
+
+fn value_text(value: &Value) -> Option<String> {
+    Some(match value {
+        Value::None => return None,
+        Value::Quantity(quantity) => match &quantity.comparator {
+            Some(comparator) => format!("{comparator} {} {}", quantity.value, quantity.unit),
+            None => format!("{} {}", quantity.value, quantity.unit),
+        },
+        Value::Coded(coding) => format!("{}|{}", coding.system, coding.code),
+        Value::Text(text) => text.clone(),
+        Value::Boolean(boolean) => boolean.to_string(),
+        Value::Integer(integer) => integer.to_string(),
+        Value::Sampled(sampled) => format!("{} samples {}", sampled.samples.len(), sampled.unit),
+        Value::Absent(reason) => format!("absent {reason}"),
+    })
+}
