@@ -589,7 +589,8 @@ $$;
 -- The app reads and writes what lies outside tenant security through named code paths only.
 GRANT SELECT, INSERT, UPDATE ON tenant, api_token, source_credential, device_unit TO afferent_app;
 GRANT SELECT, INSERT ON identifier_system, concept, concept_coding TO afferent_app, afferent_worker;
-GRANT SELECT ON decoder, device_model, installation TO afferent_app, afferent_worker;
+GRANT SELECT, INSERT, UPDATE ON decoder, device_model, installation TO afferent_app;
+GRANT SELECT ON decoder, device_model, installation TO afferent_worker;
 GRANT SELECT ON tenant, source_credential TO afferent_worker;
 
 GRANT SELECT ON device, activation, assignment, resource, resource_token, resource_version, observation_identifier_more, endpoint_patient TO afferent_worker;

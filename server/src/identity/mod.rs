@@ -1,0 +1,17 @@
+//! Who is calling: API tokens of scripts and systems, credentials of sources, and what each role may do.
+//!
+//! Owns `api_token` and `source_credential`. Deny unless allowed: a handler that takes [`Caller`] has an authenticated
+//! caller and must ask it for a scope; there is no other way to a tenant's rows. Not yours is 404.
+
+mod credential;
+mod extract;
+pub mod issue_token;
+mod model;
+mod store;
+mod token;
+
+pub use credential::{SourceIdentity, SourceKind, identify_source};
+pub use extract::{Bearer, Caller, FhirCaller};
+pub use model::{Principal, Role};
+pub use store::{insert_credential, insert_token, list_credentials, revoke_credential, CredentialRow};
+pub use token::{TokenHash, new_token};

@@ -1,0 +1,106 @@
+//! What Prometheus reads at `/metrics`. No label names a tenant, a device or a person.
+
+use std::sync::atomic::AtomicU64;
+
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::encoding::text::encode;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
+use prometheus_client::registry::{Registry, Unit};
+
+/// Label of the uplink counter.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct OutcomeLabel {
+    /// stored, duplicate, nothing, undecodable …
+    pub outcome: &'static str,
+}
+
+/// Labels of HTTP requests: the surface, never the path.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct HttpLabel {
+    /// api, fhir, ingest or other.
+    pub surface: &'static str,
+    /// 2xx, 4xx …
+    pub class: &'static str,
+}
+
+/// All metrics of the server.
+pub struct Metrics {
+    registry: Registry,
+    /// Uplinks by what became of them.
+    pub uplinks: Family<OutcomeLabel, Counter>,
+    /// Observations stored from readings.
+    pub observations: Counter,
+    /// Uplinks that wait for the group commit.
+    pub ingest_queue: Gauge,
+    /// Uplinks a group commit.
+    pub commit_batch: Histogram,
+    /// Seconds a group commit took.
+    pub commit_seconds: Histogram,
+    /// Seconds a decode took.
+    pub decode_seconds: Histogram,
+    /// Fuel that decoders burnt.
+    pub decode_fuel: Counter,
+    /// Delivery attempts by what became of them: delivered, retry, dead.
+    pub deliveries: Family<OutcomeLabel, Counter>,
+    /// Deliveries that wait.
+    pub deliveries_pending: Gauge,
+    /// Deliveries that were given up and wait for a person.
+    pub deliveries_dead: Gauge,
+    /// Age of the oldest waiting delivery.
+    pub delivery_lag_seconds: Gauge<f64, AtomicU64>,
+    /// HTTP requests.
+    pub http_requests: Family<HttpLabel, Counter>,
+    /// Seconds an HTTP request took.
+    pub http_seconds: Histogram,
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        let mut registry = Registry::with_prefix("afferent");
+        let metrics = Self {
+            uplinks: Family::default(),
+            observations: Counter::default(),
+            ingest_queue: Gauge::default(),
+            commit_batch: Histogram::new(exponential_buckets(1.0, 2.0, 10)),
+            commit_seconds: Histogram::new(exponential_buckets(0.000_5, 2.0, 14)),
+            decode_seconds: Histogram::new(exponential_buckets(0.000_01, 2.0, 16)),
+            decode_fuel: Counter::default(),
+            deliveries: Family::default(),
+            deliveries_pending: Gauge::default(),
+            deliveries_dead: Gauge::default(),
+            delivery_lag_seconds: Gauge::default(),
+            http_requests: Family::default(),
+            http_seconds: Histogram::new(exponential_buckets(0.000_5, 2.0, 16)),
+            registry: Registry::default(),
+        };
+        registry.register("ingest_uplinks", "Uplinks by what became of them", metrics.uplinks.clone());
+        registry.register("ingest_observations", "Observations stored from readings", metrics.observations.clone());
+        registry.register("ingest_queue", "Uplinks that wait for the group commit", metrics.ingest_queue.clone());
+        registry.register("ingest_commit_batch", "Uplinks a group commit", metrics.commit_batch.clone());
+        registry.register_with_unit("ingest_commit", "Time a group commit took", Unit::Seconds, metrics.commit_seconds.clone());
+        registry.register_with_unit("decode", "Time a decode took", Unit::Seconds, metrics.decode_seconds.clone());
+        registry.register("decode_fuel", "Fuel that decoders burnt", metrics.decode_fuel.clone());
+        registry.register("forward_attempts", "Delivery attempts by what became of them", metrics.deliveries.clone());
+        registry.register("forward_pending", "Deliveries that wait", metrics.deliveries_pending.clone());
+        registry.register("forward_dead", "Deliveries given up, waiting for a person", metrics.deliveries_dead.clone());
+        registry.register_with_unit("forward_lag", "Age of the oldest waiting delivery", Unit::Seconds, metrics.delivery_lag_seconds.clone());
+        registry.register("http_requests", "HTTP requests", metrics.http_requests.clone());
+        registry.register_with_unit("http_request", "Time an HTTP request took", Unit::Seconds, metrics.http_seconds.clone());
+        Self { registry, ..metrics }
+    }
+}
+
+impl Metrics {
+    /// The text that Prometheus scrapes (OpenMetrics).
+    #[must_use]
+    pub fn render(&self) -> String {
+        let mut text = String::new();
+        if let Err(error) = encode(&mut text, &self.registry) {
+            tracing::error!(%error, "metrics could not be written");
+        }
+        text
+    }
+}

@@ -1,0 +1,9 @@
+//! Machinery without business words: everything here could serve another product.
+
+pub mod clock;
+pub mod metrics;
+pub mod outbound;
+pub mod page;
+pub mod private_postgres;
+pub mod seal;
+pub mod telemetry;
