@@ -60,4 +60,4 @@ pub use check::violations;
 pub use date_time::{DateTime, WallClock};
 pub use decimal::Number;
 pub use export::{Decoder, ExportedDecoder, ExportedHubDecoder, HubDecoder};
-pub use values::value_lines;
+pub use values::{hub_value_lines, outcome_name, value_lines};

@@ -1,15 +1,44 @@
 //! Values as lines of text: how a manifest's examples say what a payload must come to.
 
-use crate::{Coding, Decoded, Outcome, Value};
+use crate::{Coding, Decoded, HubContent, HubOutcome, Outcome, Value};
 
 /// One line a value, in the order of the readings; a reading's own value comes before its components:
 /// `body-weight 70.25 kg`, `blood-pressure/blood-pressure-systolic 120 mm[Hg]`, `oxygen-saturation absent not-a-number`,
-/// `glucose > 600 mg/dL`. A reading whose components carry the values has no line of its own.
+/// `glucose > 600 mg/dL`. A coded value is `kind code <system>|<code>`, a text `kind text <text>`, a boolean
+/// `kind true`, an integer `kind 72`, samples `kind sampled <number> <unit>`. A reading whose components carry the
+/// values has no line of its own; without a kind, the first coding stands for it.
 #[must_use]
 pub fn value_lines(outcome: &Outcome) -> Vec<String> {
     match outcome {
         Outcome::Readings(decoded) => decoded_lines(decoded),
         Outcome::Incomplete(_) | Outcome::Nothing(_) | Outcome::Error(_) => Vec::new(),
+    }
+}
+
+/// The lines of a hub's answer: those of its readings after the device's name, and `<device> frame <channel>`.
+#[must_use]
+pub fn hub_value_lines(outcome: &HubOutcome) -> Vec<String> {
+    let HubOutcome::Items(items) = outcome else { return Vec::new() };
+    let mut lines = Vec::new();
+    for item in items {
+        match &item.content {
+            HubContent::Frame(frame) => lines.push(format!("{} frame {}", item.device, frame.channel)),
+            HubContent::Readings(decoded) => {
+                lines.extend(decoded_lines(decoded).into_iter().map(|line| format!("{} {line}", item.device)));
+            }
+        }
+    }
+    lines
+}
+
+/// What an outcome is called in examples.
+#[must_use]
+pub const fn outcome_name(outcome: &Outcome) -> &'static str {
+    match outcome {
+        Outcome::Readings(_) => "readings",
+        Outcome::Incomplete(_) => "incomplete",
+        Outcome::Nothing(_) => "nothing",
+        Outcome::Error(_) => "error",
     }
 }
 
@@ -41,11 +70,11 @@ fn value_text(value: &Value) -> Option<String> {
             Some(comparator) => format!("{comparator} {} {}", quantity.value, quantity.unit),
             None => format!("{} {}", quantity.value, quantity.unit),
         },
-        Value::Coded(coding) => format!("{}|{}", coding.system, coding.code),
-        Value::Text(text) => text.clone(),
+        Value::Coded(coding) => format!("code {}|{}", coding.system, coding.code),
+        Value::Text(text) => format!("text {text}"),
         Value::Boolean(boolean) => boolean.to_string(),
         Value::Integer(integer) => integer.to_string(),
-        Value::Sampled(sampled) => format!("{} samples {}", sampled.samples.len(), sampled.unit),
+        Value::Sampled(sampled) => format!("sampled {} {}", sampled.samples.len(), sampled.unit),
         Value::Absent(reason) => format!("absent {reason}"),
     })
 }
