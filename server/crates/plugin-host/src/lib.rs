@@ -1,4 +1,165 @@
 //! The sandbox: loads decoders (WebAssembly components), runs each uplink in a fresh instance, and enforces every limit.
+//!
+//! A decoder is refused or trusted as a whole: [`PluginHost::load`] checks that it imports nothing, speaks a hosted
+//! generation of the contract, declares only registered words and passes its own examples. [`Decoder::decode`] then gives
+//! either an answer that keeps every rule of the contract, or a [`DecodeFailure`] that says which one was broken.
+//!
+//! This is the only crate that names the WebAssembly engine; nothing of the engine is in its public types.
 
+mod cache;
+mod decoder;
+mod engine;
+mod examples;
+mod failure;
+mod gate;
+mod guest;
+mod limits;
+mod manifest;
+mod output;
+mod registry;
 mod types;
+mod world;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use sha2::{Digest, Sha256};
+use wasmtime::Engine;
+use wasmtime::component::Component as CompiledComponent;
+
+pub use decoder::{Decoder, Run, RunStats};
+pub use examples::{hub_outcome_name, hub_value_lines, outcome_name, value_lines};
+pub use failure::{DecodeFailure, FailureKind, HostError, LoadError};
+pub use limits::Limits;
+pub use registry::Registry;
 pub use types::*;
+pub use world::Surface;
+
+use cache::Cache;
+
+/// What every decoder of one host shares.
+pub(crate) struct Shared {
+    pub(crate) engine: Engine,
+    pub(crate) limits: Limits,
+    pub(crate) registry: Registry,
+    pub(crate) gate: gate::Gate,
+    /// Held for its thread, which ends with the last decoder.
+    _ticker: engine::Ticker,
+}
+
+/// The sandbox. One for a process; decoders that it loaded keep it alive.
+pub struct PluginHost {
+    shared: Arc<Shared>,
+    cache: Option<Cache>,
+}
+
+impl std::fmt::Debug for PluginHost {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("PluginHost")
+            .field("limits", &self.shared.limits)
+            .field("cache", &self.cache)
+            .finish_non_exhaustive()
+    }
+}
+
+impl PluginHost {
+    /// Starts the engine and its clock.
+    ///
+    /// `registry` holds the words that decoders may say; `cache_directory` keeps compiled decoders from run to run and
+    /// must belong to this process's user alone (0700; it is made so when missing).
+    ///
+    /// # Errors
+    /// [`HostError`] when the limits contradict themselves, the engine has no room, or the directory is not ours.
+    pub fn new(limits: Limits, registry: Registry, cache_directory: Option<PathBuf>) -> Result<Self, HostError> {
+        if let Some(problem) = limits.problem() {
+            return Err(HostError::Limits(problem));
+        }
+        let engine = engine::build(&limits)?;
+        let ticker = engine::Ticker::start(&engine, limits.deadline_tick)?;
+        let cache = cache_directory.map(|directory| Cache::open(directory, &engine)).transpose()?;
+        let gate = gate::Gate::new(limits.concurrent_calls);
+        Ok(Self { shared: Arc::new(Shared { engine, limits, registry, gate, _ticker: ticker }), cache })
+    }
+
+    /// Loads a decoder: validates and compiles it (or takes it from the cache), lets it describe itself, checks what it
+    /// says, and runs its examples. Synchronous; compiling takes 50 ms for a Rust decoder and seconds for an
+    /// interpreter, a cached one a millisecond.
+    ///
+    /// # Errors
+    /// [`LoadError`], whose text is for the person who brought the decoder.
+    pub fn load(&self, bytes: &[u8]) -> Result<Arc<Decoder>, LoadError> {
+        let limits = &self.shared.limits;
+        if bytes.len() > limits.component_bytes {
+            return Err(LoadError::TooLarge { bytes: bytes.len(), limit: limits.component_bytes });
+        }
+        let content_hash: [u8; 32] = Sha256::digest(bytes).into();
+        let component = self.component(bytes, &content_hash)?;
+        let (surface, world) = world::pick(&self.shared.engine, &component)?;
+        let manifest = describe(&self.shared, world.as_ref())?;
+        let problems = manifest::problems(&manifest, &self.shared.registry, limits);
+        if !problems.is_empty() {
+            return Err(LoadError::Manifest(problems));
+        }
+        let decoder = Decoder {
+            shared: Arc::clone(&self.shared),
+            world,
+            surface,
+            content_hash: hex::encode(content_hash),
+            declared: manifest::declared(&manifest),
+            manifest,
+        };
+        decoder.manifest.examples.iter().try_for_each(|example| passes(&decoder, example))?;
+        Ok(Arc::new(decoder))
+    }
+
+    /// The limits that calls run under.
+    #[must_use]
+    pub fn limits(&self) -> &Limits {
+        &self.shared.limits
+    }
+
+    /// From the cache, or compiled.
+    fn component(&self, bytes: &[u8], content_hash: &[u8; 32]) -> Result<CompiledComponent, LoadError> {
+        let engine = &self.shared.engine;
+        if let Some(component) = self.cache.as_ref().and_then(|cache| cache.get(engine, content_hash)) {
+            return Ok(component);
+        }
+        let component =
+            CompiledComponent::from_binary(engine, bytes).map_err(|error| LoadError::Invalid(format!("{error:#}")))?;
+        if let Some(cache) = &self.cache {
+            cache.put(&component, content_hash);
+        }
+        Ok(component)
+    }
+}
+
+/// Asks a decoder what it is.
+fn describe(shared: &Shared, world: &dyn world::DecoderWorld) -> Result<Manifest, LoadError> {
+    let described = decoder::enter(shared, world, |instance, store| instance.describe(store));
+    described.result.map_err(|failure| match failure.kind {
+        // The first call is where differing types show: the names were right already.
+        FailureKind::Host => LoadError::Contract(failure.message),
+        _ => LoadError::Describe(failure),
+    })
+}
+
+/// Runs an example and compares outcome and values.
+fn passes(decoder: &Decoder, example: &Example) -> Result<(), LoadError> {
+    let got = match decoder.surface {
+        Surface::Device => {
+            decoder.decode(&example.input).map(|outcome| (outcome_name(&outcome), value_lines(&outcome)))
+        }
+        Surface::Hub => {
+            decoder.split(&example.input).map(|outcome| (hub_outcome_name(&outcome), hub_value_lines(&outcome)))
+        }
+    };
+    let got = match got {
+        Ok((outcome, values)) if outcome == example.outcome && values == example.values => {
+            return Ok(());
+        }
+        Ok((outcome, values)) => examples::summary(outcome, &values),
+        Err(failure) => failure.to_string(),
+    };
+    let expected = examples::summary(&example.outcome, &example.values);
+    Err(LoadError::Example { example: example.name.clone(), expected, got })
+}
