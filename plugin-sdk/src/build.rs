@@ -2,8 +2,8 @@
 
 use crate::registry::clock_states;
 use crate::{
-    Component, DecodeError, Decoded, DeviceFact, DeviceTime, Frame, HubItem, HubOutcome, Input, NameValue, Nothing, OnChange,
-    Outcome, Reading, Value, WallClock, Warning,
+    Component, DecodeError, Decoded, DeviceFact, DeviceTime, Frame, HubItem, HubOutcome, Input, NameValue, Nothing,
+    OnChange, Outcome, Reading, Value, WallClock, Warning,
 };
 
 /// A name and a value.

@@ -120,7 +120,11 @@ mod tests {
             assert_eq!(clock(unknown.0, unknown.1, unknown.2, 20, 41, 59), WallClock::Unknown, "{unknown:?}");
         }
         for impossible in [(2024, 13, 1), (2023, 2, 29), (1900, 2, 29), (2024, 4, 31), (1581, 1, 1), (10_000, 1, 1)] {
-            assert_eq!(clock(impossible.0, impossible.1, impossible.2, 0, 0, 0), WallClock::Impossible, "{impossible:?}");
+            assert_eq!(
+                clock(impossible.0, impossible.1, impossible.2, 0, 0, 0),
+                WallClock::Impossible,
+                "{impossible:?}"
+            );
         }
         for (hour, minute, second) in [(24, 0, 0), (0, 60, 0), (0, 0, 60), (255, 255, 255)] {
             assert_eq!(clock(2024, 1, 1, hour, minute, second), WallClock::Impossible);

@@ -68,7 +68,7 @@ macro_rules! export_decoder {
             #[global_allocator]
             static ARENA: $crate::arena::Arena = $crate::arena::Arena::new();
             type Exported = $crate::ExportedDecoder<$decoder>;
-            $crate::bindings::device::export_device_world!(Exported with_types_in $crate::bindings::device);
+    $crate::bindings::device::export_device_world!(Exported with_types_in $crate::bindings::device);
         };
     };
 }
@@ -82,7 +82,7 @@ macro_rules! export_hub_decoder {
             #[global_allocator]
             static ARENA: $crate::arena::Arena = $crate::arena::Arena::new();
             type Exported = $crate::ExportedHubDecoder<$decoder>;
-            $crate::bindings::hub::export_hub_world!(Exported with_types_in $crate::bindings::hub);
+    $crate::bindings::hub::export_hub_world!(Exported with_types_in $crate::bindings::hub);
         };
     };
 }

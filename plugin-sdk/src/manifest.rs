@@ -77,7 +77,12 @@ impl Manifest {
     /// one line each, as [`value_lines`](crate::value_lines) writes them.
     #[must_use]
     pub fn example(mut self, name: &str, input: Input, outcome: &str, values: &[&str]) -> Self {
-        self.examples.push(Example { name: name.to_owned(), input, outcome: outcome.to_owned(), values: owned(values) });
+        self.examples.push(Example {
+            name: name.to_owned(),
+            input,
+            outcome: outcome.to_owned(),
+            values: owned(values),
+        });
         self
     }
 }

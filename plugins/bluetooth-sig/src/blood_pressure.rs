@@ -79,10 +79,7 @@ pub fn decode(data: &[u8]) -> Result<Outcome, DecodeError> {
         if let Some(clock) = &fields.clock {
             reading = reading.at_wall_clock(clock);
         }
-        reading
-            .flags(&fields.status)
-            .user_slot(fields.user.as_deref())
-            .record_key(key.clone(), OnChange::Distinct)
+        reading.flags(&fields.status).user_slot(fields.user.as_deref()).record_key(key.clone(), OnChange::Distinct)
     };
     let mut readings = Vec::with_capacity(2);
     readings.push(around(

@@ -50,7 +50,9 @@ impl Decoder for BluetoothSig {
 fn decode_frame(channels: &[&str], frame: &Frame) -> Result<Outcome, DecodeError> {
     let spoken = match (frame.channel.as_str(), channels) {
         ("", [only]) => bluetooth_characteristic(only),
-        ("", _) => return Err(DecodeError::unsupported("this model has several characteristics: name the frame's channel")),
+        ("", _) => {
+            return Err(DecodeError::unsupported("this model has several characteristics: name the frame's channel"));
+        }
         (channel, _) => bluetooth_characteristic(channel),
     };
     let characteristic =

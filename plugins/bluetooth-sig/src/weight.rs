@@ -1,7 +1,7 @@
 //! Weight Measurement (0x2A9D), Weight Scale Service 1.0.
 
 use afferent_plugin_sdk::registry::{kinds, nothing_reasons};
-use afferent_plugin_sdk::{DecodeError, Decimal, Nothing, OnChange, Outcome, Reader, Reading, Value, record_key};
+use afferent_plugin_sdk::{Decimal, DecodeError, Nothing, OnChange, Outcome, Reader, Reading, Value, record_key};
 
 use crate::user_slot;
 

@@ -1,0 +1,209 @@
+//! The comparison of an outcome with what a vector expects.
+
+use std::collections::BTreeSet;
+
+use serde_json::Value as Json;
+
+use super::Vector;
+use crate::registry::kinds;
+use crate::{Coding, Decimal, Decoded, DeviceTime, Outcome, Reading, Value};
+
+/// The LOINC code by which vectors name a registered kind.
+const LOINC: &[(&str, &str)] = &[
+    (kinds::BLOOD_PRESSURE, "85354-9"),
+    (kinds::BLOOD_PRESSURE_SYSTOLIC, "8480-6"),
+    (kinds::BLOOD_PRESSURE_DIASTOLIC, "8462-4"),
+    (kinds::BLOOD_PRESSURE_MEAN, "8478-0"),
+    (kinds::PULSE_RATE, "8867-4"),
+    (kinds::PULSE_RATE_OXIMETER, "8867-4"),
+    (kinds::HEART_RATE, "8867-4"),
+    (kinds::OXYGEN_SATURATION, "2708-6"),
+    (kinds::PERFUSION_INDEX, "61006-3"),
+    (kinds::BODY_TEMPERATURE, "8310-5"),
+    (kinds::BODY_WEIGHT, "29463-7"),
+    (kinds::BODY_HEIGHT, "8302-2"),
+    (kinds::BODY_MASS_INDEX, "39156-5"),
+];
+
+/// Conversions between the unit of a device and that of an expectation: from, to, multiply, divide, tolerance in 10^-12.
+const CONVERSIONS: &[(&str, &str, i128, i128, i128)] =
+    &[("kPa", "mm[Hg]", 500_000, 66_661, 100_000_000_000), ("m", "cm", 100, 1, 0)];
+
+/// What differs, a sentence each.
+pub(super) fn differences(vector: &Vector, outcome: &Outcome, host_warnings: &[String]) -> Vec<String> {
+    let expected = &vector.expected;
+    let name = match outcome {
+        Outcome::Readings(_) => "decoded",
+        Outcome::Nothing(_) => "no-observation",
+        Outcome::Incomplete(_) => "incomplete",
+        Outcome::Error(_) => "reject",
+    };
+    let first = text(expected, "outcome");
+    if !list(expected, "accept").iter().filter_map(Json::as_str).chain([first]).any(|accepted| accepted == name) {
+        let why = match outcome {
+            Outcome::Error(error) => error.message.as_str(),
+            _ => "",
+        };
+        return vec![format!("expected {first}, and got {name} {why}")];
+    }
+    match outcome {
+        Outcome::Readings(decoded) if first == "decoded" => {
+            let mut found = Vec::new();
+            compare_observations(expected, decoded, &mut found);
+            compare_times(expected, decoded, &mut found);
+            compare_fields(expected, decoded, &mut found);
+            compare_warnings(expected, decoded, host_warnings, &mut found);
+            found
+        }
+        _ => Vec::new(),
+    }
+}
+
+fn text<'a>(value: &'a Json, name: &str) -> &'a str {
+    value.get(name).and_then(Json::as_str).unwrap_or_default()
+}
+
+fn list<'a>(value: &'a Json, name: &str) -> &'a [Json] {
+    value.get(name).and_then(Json::as_array).map(Vec::as_slice).unwrap_or_default()
+}
+
+fn loinc<'a>(kind: &str, codings: &'a [Coding]) -> &'a str {
+    match LOINC.iter().find(|(known, _)| *known == kind) {
+        Some((_, code)) => code,
+        None => codings.iter().find(|coding| coding.system == "http://loinc.org").map_or("", |coding| &coding.code),
+    }
+}
+
+fn compare_observations(expected: &Json, decoded: &Decoded, found: &mut Vec<String>) {
+    let observations = list(expected, "observations");
+    if observations.len() != decoded.readings.len() {
+        found.push(format!("expected {} observations, and got {}", observations.len(), decoded.readings.len()));
+        return;
+    }
+    for (observation, reading) in observations.iter().zip(&decoded.readings) {
+        let code = loinc(&reading.kind, &reading.codings);
+        compare_value(observation, code, &reading.value, found);
+        let parts = list(observation, "components");
+        if parts.len() != reading.components.len() {
+            found.push(format!("{}: expected {} components", reading.kind, parts.len()));
+        }
+        for (part, component) in parts.iter().zip(&reading.components) {
+            compare_value(part, loinc(&component.kind, &component.codings), &component.value, found);
+        }
+        compare_moment(observation, reading, found);
+    }
+}
+
+fn compare_value(expected: &Json, code: &str, value: &Value, found: &mut Vec<String>) {
+    let wanted = text(expected, "loinc");
+    if wanted != code {
+        found.push(format!("expected LOINC {wanted}, and got {code}"));
+    }
+    let agrees = match value {
+        Value::None => expected.get("value").is_none() && expected.get("dataAbsentReason").is_none(),
+        Value::Absent(reason) => text(expected, "dataAbsentReason") == reason && expected.get("value").is_none(),
+        Value::Quantity(quantity) => {
+            text(expected, "comparator") == quantity.comparator.as_deref().unwrap_or_default()
+                && same_quantity(quantity.value, &quantity.unit, expected)
+        }
+        Value::Integer(integer) => same_quantity(Decimal::new(*integer, 0), "", expected),
+        Value::Text(words) => text(expected, "value") == words,
+        Value::Boolean(boolean) => expected.get("value").and_then(Json::as_bool) == Some(*boolean),
+        Value::Coded(coding) => text(expected, "value") == coding.code,
+        Value::Sampled(_) => false,
+    };
+    if !agrees {
+        found.push(format!("expected {expected}, and got {value:?}"));
+    }
+}
+
+/// The same number (relative 1e-6) in the same unit, or after a conversion that the host makes.
+fn same_quantity(value: Decimal, unit: &str, expected: &Json) -> bool {
+    let Some(Json::Number(number)) = expected.get("value") else { return false };
+    let wanted = Decimal::parse(&number.to_string()).ok().and_then(scaled);
+    let (Some(wanted), Some(got)) = (wanted, scaled(value)) else { return false };
+    let into = text(expected, "unit");
+    if into == unit {
+        return (wanted - got).abs() <= wanted.abs() / 1_000_000;
+    }
+    CONVERSIONS.iter().any(|(from, to, multiply, divide, tolerance)| {
+        *from == unit && *to == into && (wanted - got * multiply / divide).abs() <= *tolerance
+    })
+}
+
+/// In units of 10^-12; none where that loses digits or overflows.
+fn scaled(value: Decimal) -> Option<i128> {
+    let shift = u32::try_from(value.exponent.checked_add(12)?).ok()?;
+    i128::from(value.mantissa).checked_mul(10_i128.checked_pow(shift)?)
+}
+
+/// `effective` and `effectivePeriod`, which are there only where the payload fixes the point in time.
+fn compare_moment(expected: &Json, reading: &Reading, found: &mut Vec<String>) {
+    let mut check = |wanted: &str, time: &DeviceTime| {
+        let agrees = match time {
+            DeviceTime::Zoned(text) => text.replace("+00:00", "Z") == wanted.replace("+00:00", "Z"),
+            DeviceTime::Local(text) => text == wanted,
+            DeviceTime::None | DeviceTime::BeforeCapture(_) => false,
+        };
+        if !wanted.is_empty() && !agrees {
+            found.push(format!("{}: expected the time {wanted}, and got {time:?}", reading.kind));
+        }
+    };
+    check(text(expected, "effective"), &reading.time);
+    if let Some(period) = expected.get("effectivePeriod") {
+        check(text(period, "start"), &reading.time);
+        check(text(period, "end"), &reading.time_end);
+    }
+}
+
+/// The device's own wall time. One with unknown parts must not become a time.
+fn compare_times(expected: &Json, decoded: &Decoded, found: &mut Vec<String>) {
+    let wanted = text(expected, "device_time_local");
+    let known = !wanted.is_empty() && !wanted.contains('?');
+    let has_moment =
+        |observation: &Json| ["effective", "effectivePeriod"].iter().any(|name| observation.get(*name).is_some());
+    let fixed = list(expected, "observations").iter().any(has_moment);
+    for reading in &decoded.readings {
+        let agrees = match &reading.time {
+            DeviceTime::Local(text) => known && text == wanted,
+            DeviceTime::None => !known,
+            DeviceTime::Zoned(_) | DeviceTime::BeforeCapture(_) => !known,
+        };
+        if !agrees && !fixed {
+            found.push(format!("{}: expected the local time {wanted:?}, and got {:?}", reading.kind, reading.time));
+        }
+        let state = reading.clock_state.as_str();
+        if expected.get("timestamp_unusable").is_some() && !["not-set", "fault"].contains(&state) {
+            found.push(format!("{}: the clock is unusable, and its state is {state}", reading.kind));
+        }
+    }
+}
+
+/// The flags and the user slot, where the raw fields name them.
+fn compare_fields(expected: &Json, decoded: &Decoded, found: &mut Vec<String>) {
+    let Some(fields) = expected.get("fields") else { return };
+    let sets = ["status_flags", "measurement_status_flags", "device_status_flags"];
+    let named: Vec<&[Json]> =
+        sets.iter().filter(|set| fields.get(**set).is_some()).map(|set| list(fields, set)).collect();
+    let wanted: BTreeSet<&str> = named.iter().copied().flatten().filter_map(Json::as_str).collect();
+    let slot = fields.get("user_id").map(ToString::to_string).filter(|slot| slot != "255");
+    for reading in &decoded.readings {
+        let flags: BTreeSet<&str> = reading.flags.iter().map(String::as_str).collect();
+        if !named.is_empty() && flags != wanted {
+            found.push(format!("{}: expected the flags {wanted:?}, and got {flags:?}", reading.kind));
+        }
+        if fields.get("user_id").is_some() && reading.user_slot != slot {
+            found.push(format!("{}: expected the slot {slot:?}, and got {:?}", reading.kind, reading.user_slot));
+        }
+    }
+}
+
+fn compare_warnings(expected: &Json, decoded: &Decoded, host_warnings: &[String], found: &mut Vec<String>) {
+    let is_hosts = |warning: &&str| host_warnings.iter().any(|hosts| hosts == warning);
+    let named = list(expected, "warnings").iter().filter_map(Json::as_str);
+    let wanted: BTreeSet<&str> = named.filter(|warning| !is_hosts(warning)).collect();
+    let got: BTreeSet<&str> = decoded.warnings.iter().map(|warning| warning.code.as_str()).collect();
+    if wanted != got {
+        found.push(format!("expected the warnings {wanted:?}, and got {got:?}"));
+    }
+}
