@@ -1,0 +1,315 @@
+//! What becomes of a reading: `fhir-profiles/dispositions.json` as a typed table, and the rule that combines its rows.
+
+use std::collections::HashMap;
+
+use serde::Deserialize;
+
+use crate::units::TableError;
+use crate::vitals::{Coding, Counts};
+
+const SOURCE: &str = include_str!("../../../../fhir-profiles/dispositions.json");
+const TABLE: &str = "dispositions.json";
+
+/// `Observation.status`, from the mildest to the strictest.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Status {
+    /// Complete.
+    #[default]
+    Final,
+    /// Interim or unverified.
+    Preliminary,
+    /// Started and not completed.
+    Cancelled,
+    /// Withdrawn: never a result.
+    EnteredInError,
+}
+
+impl Status {
+    /// FHIR's code.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::Final => "final",
+            Self::Preliminary => "preliminary",
+            Self::Cancelled => "cancelled",
+            Self::EnteredInError => "entered-in-error",
+        }
+    }
+}
+
+/// Who notices a condition.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Noticed {
+    /// It is a flag of the decoder.
+    Flag,
+    /// The host finds it.
+    Host,
+}
+
+/// What becomes of a reading under one condition.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Row {
+    /// The flag's name, or the host's word.
+    pub condition: String,
+    /// Who notices it.
+    pub by: Noticed,
+    /// The sentence that people read.
+    pub reason: String,
+    #[serde(default = "yes")]
+    stored: bool,
+    #[serde(default)]
+    status: Status,
+    absent: Option<String>,
+    #[serde(default = "yes")]
+    forwarded: bool,
+    #[serde(default)]
+    counts: Counts,
+    #[serde(default)]
+    held: bool,
+    #[serde(default = "yes")]
+    judged: bool,
+    interpretation: Option<Coding>,
+    remark: Option<Coding>,
+    security: Option<String>,
+    note: Option<String>,
+    warning: Option<String>,
+}
+
+fn yes() -> bool {
+    true
+}
+
+/// What becomes of a reading when all its conditions are taken together.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Disposition {
+    /// Whether an Observation is kept at all. A control solution leaves only its uplink.
+    pub stored: bool,
+    /// `Observation.status`.
+    pub status: Status,
+    /// When set, every value is replaced by this data-absent-reason.
+    pub absent: Option<String>,
+    /// Whether it goes to the EHR endpoints.
+    pub forwarded: bool,
+    /// What it counts for.
+    pub counts: Counts,
+    /// Whether a person has to release it first.
+    pub held: bool,
+    /// The conditions that were met, in the table's order of precedence.
+    pub conditions: Vec<String>,
+    /// The sentence of the topmost condition.
+    pub reason: Option<String>,
+    /// Codings for `Observation.interpretation`, each once.
+    pub interpretations: Vec<Coding>,
+    /// Codes for `meta.security`.
+    pub security: Vec<String>,
+    /// Texts for `Observation.note`.
+    pub notes: Vec<String>,
+    /// Registered warnings that the host raises.
+    pub warnings: Vec<String>,
+}
+
+/// The table.
+#[derive(Debug, Clone)]
+pub struct Dispositions {
+    rows: Vec<Row>,
+    places: HashMap<String, usize>,
+}
+
+#[derive(Deserialize)]
+struct File {
+    conditions: Vec<Row>,
+}
+
+impl Dispositions {
+    /// Reads the table that is built into the binary.
+    pub fn load() -> Result<Self, TableError> {
+        let file: File = serde_json::from_str(SOURCE).map_err(|source| TableError::Json { table: TABLE, source })?;
+        let rows = file.conditions;
+        let places: HashMap<_, _> =
+            rows.iter().enumerate().map(|(place, row)| (row.condition.clone(), place)).collect();
+        if places.len() != rows.len() {
+            return Err(TableError::Content { table: TABLE, problem: "a condition occurs twice".to_owned() });
+        }
+        Ok(Self { rows, places })
+    }
+
+    /// Every row, in the order of precedence.
+    pub fn rows(&self) -> &[Row] {
+        &self.rows
+    }
+
+    /// The row of a condition.
+    pub fn row(&self, condition: &str) -> Option<&Row> {
+        self.places.get(condition).and_then(|place| self.rows.get(*place))
+    }
+
+    /// Whether the value is judged against the limits of its kind: not when there was no contact with a body at all.
+    pub fn is_judged<'a>(&self, conditions: impl IntoIterator<Item = &'a str>) -> bool {
+        conditions.into_iter().filter_map(|condition| self.row(condition)).all(|row| row.judged)
+    }
+
+    /// Takes all conditions together. The strictest wins, column by column (the `rule` of the table): repetition and
+    /// order of the conditions make no difference, and no condition can make another one milder. `counts` is what the
+    /// kind itself counts for. A word without a row is treated as `unlisted-flag`: it may mean that the value must not be trusted.
+    pub fn resolve<'a>(&self, counts: Counts, conditions: impl IntoIterator<Item = &'a str>) -> Disposition {
+        let unlisted = self.places.get("unlisted-flag");
+        let place = |condition: &str| self.places.get(condition).or(unlisted).copied();
+        let mut places: Vec<usize> = conditions.into_iter().filter_map(place).collect();
+        places.sort_unstable();
+        places.dedup();
+        let mut whole = Disposition::plain(counts);
+        for row in places.into_iter().filter_map(|place| self.rows.get(place)) {
+            whole.tighten(row);
+        }
+        if whole.held {
+            whole.status = whole.status.max(Status::Preliminary);
+            whole.forwarded = false;
+        }
+        whole
+    }
+}
+
+impl Disposition {
+    /// No condition is met.
+    fn plain(counts: Counts) -> Self {
+        Self {
+            stored: true,
+            status: Status::Final,
+            absent: None,
+            forwarded: true,
+            counts,
+            held: false,
+            conditions: Vec::new(),
+            reason: None,
+            interpretations: Vec::new(),
+            security: Vec::new(),
+            notes: Vec::new(),
+            warnings: Vec::new(),
+        }
+    }
+
+    /// Adds a row; rows come in order of precedence.
+    fn tighten(&mut self, row: &Row) {
+        self.stored &= row.stored;
+        self.status = self.status.max(row.status);
+        self.absent = self.absent.take().or_else(|| row.absent.clone());
+        self.forwarded &= row.forwarded;
+        self.counts = self.counts.and(row.counts);
+        self.held |= row.held;
+        self.conditions.push(row.condition.clone());
+        self.reason.get_or_insert_with(|| row.reason.clone());
+        for coding in [&row.interpretation, &row.remark].into_iter().flatten() {
+            push_once(&mut self.interpretations, coding);
+        }
+        if let Some(label) = &row.security {
+            push_once(&mut self.security, label);
+        }
+        if let Some(note) = &row.note {
+            push_once(&mut self.notes, note);
+        }
+        if let Some(warning) = &row.warning {
+            push_once(&mut self.warnings, warning);
+        }
+    }
+}
+
+fn push_once<T: Clone + PartialEq>(list: &mut Vec<T>, item: &T) {
+    if !list.contains(item) {
+        list.push(item.clone());
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests fail by panicking")]
+mod tests {
+    use super::*;
+
+    fn resolve(conditions: &[&str]) -> Disposition {
+        Dispositions::load().unwrap().resolve(Counts::default(), conditions.iter().copied())
+    }
+
+    #[test]
+    fn without_conditions_a_reading_is_final_and_travels() {
+        let plain = resolve(&[]);
+        assert!(plain.stored && plain.forwarded && !plain.held);
+        assert_eq!((plain.status, plain.counts, plain.reason), (Status::Final, Counts::default(), None));
+    }
+
+    #[test]
+    fn the_strictest_wins_whatever_the_order() {
+        let one = resolve(&["manual-entry", "ongoing", "outside-soft-range", "ongoing"]);
+        let other = resolve(&["outside-soft-range", "ongoing", "manual-entry"]);
+        assert_eq!(one, other);
+        assert_eq!(one.status, Status::Preliminary);
+        assert!(!one.forwarded && !one.counts.alerts && !one.held);
+        assert_eq!(one.conditions, ["ongoing", "outside-soft-range", "manual-entry"]);
+        assert!(one.reason.unwrap().starts_with("The measurement was still running"));
+        assert_eq!(one.warnings, ["implausible"]);
+    }
+
+    #[test]
+    fn no_condition_makes_another_milder() {
+        let table = Dispositions::load().unwrap();
+        for first in table.rows() {
+            let alone = resolve(&[&first.condition]);
+            for second in table.rows() {
+                let both = resolve(&[&first.condition, &second.condition]);
+                let pair = format!("{} + {}", first.condition, second.condition);
+                assert!(both.status >= alone.status, "{pair}");
+                assert!(!both.stored || alone.stored, "{pair}");
+                assert!(!both.forwarded || alone.forwarded, "{pair}");
+                assert!(both.held || !alone.held, "{pair}");
+                assert!(both.absent.is_some() || alone.absent.is_none(), "{pair}");
+                assert_eq!(both.counts.and(alone.counts), both.counts, "{pair}");
+            }
+        }
+    }
+
+    #[test]
+    fn held_readings_are_unverified_and_stay_here() {
+        for row in Dispositions::load().unwrap().rows() {
+            let disposition = resolve(&[&row.condition]);
+            if disposition.held {
+                assert!(disposition.status >= Status::Preliminary && !disposition.forwarded, "{}", row.condition);
+            }
+            if disposition.status == Status::Preliminary {
+                assert!(!disposition.forwarded, "{}", row.condition);
+            }
+        }
+    }
+
+    #[test]
+    fn particular_readings() {
+        assert!(!resolve(&["control-solution"]).stored);
+        let invalid = resolve(&["invalid", "unavailable"]);
+        assert_eq!((invalid.status, invalid.absent.as_deref()), (Status::EnteredInError, Some("error")));
+        let demo = resolve(&["demo", "test"]);
+        assert_eq!(demo.security, ["HTEST"]);
+        assert!(!demo.forwarded && !demo.counts.billing && demo.stored);
+        let manual = resolve(&["manual-entry"]);
+        assert!(manual.forwarded && manual.counts.alerts && !manual.counts.billing);
+        assert!(resolve(&["a-word-from-tomorrow"]).held);
+    }
+
+    #[test]
+    fn every_registered_flag_and_warning_has_its_row() {
+        #[derive(Deserialize)]
+        struct Word {
+            name: String,
+        }
+        #[derive(Deserialize)]
+        struct Registry {
+            flags: Vec<Word>,
+            warnings: Vec<Word>,
+        }
+        let registry: Registry = serde_json::from_str(include_str!("../../../../fhir-profiles/registry.json")).unwrap();
+        let table = Dispositions::load().unwrap();
+        for flag in registry.flags {
+            assert!(table.row(&flag.name).is_some(), "{}", flag.name);
+        }
+        for warning in table.rows().iter().filter_map(|row| row.warning.as_ref()) {
+            assert!(registry.warnings.iter().any(|word| &word.name == warning), "{warning}");
+        }
+    }
+}
