@@ -1,5 +1,7 @@
 //! The configuration as an operator meets it: layers, secrets in files, every problem at once, and a manual that is true.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop where it is")]
+
 use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;

@@ -9,8 +9,9 @@ use super::error::PrivatePostgresError;
 const OLDEST_SUPPORTED: u32 = 15;
 
 /// Folders of one major version each, `*` standing for the version.
-const VERSIONED: [&str; 6] = [
+const VERSIONED: [&str; 7] = [
     "/usr/lib/postgresql/*/bin",
+    "/usr/libexec/postgresql*",
     "/usr/pgsql-*/bin",
     "/usr/lib/postgresql*/bin",
     "/opt/homebrew/opt/postgresql@*/bin",
@@ -19,8 +20,7 @@ const VERSIONED: [&str; 6] = [
 ];
 
 /// Folders that hold whatever version the distribution ships.
-const PLAIN: [&str; 5] =
-    ["/usr/libexec/postgresql", "/usr/local/pgsql/bin", "/opt/homebrew/bin", "/usr/local/bin", "/usr/bin"];
+const PLAIN: [&str; 4] = ["/usr/local/pgsql/bin", "/opt/homebrew/bin", "/usr/local/bin", "/usr/bin"];
 
 /// A folder with `initdb` and `postgres` of one major version.
 #[derive(Debug, Clone, PartialEq, Eq)]

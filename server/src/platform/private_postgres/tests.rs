@@ -2,6 +2,8 @@
 //!
 //! They run as root (Postgres then runs under another account) and as an ordinary user.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop where it is")]
+
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};

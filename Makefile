@@ -1,0 +1,58 @@
+# The front door. Bare `make` lists what there is; `make run` is all that a newcomer needs.
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-print-directory
+
+# Builds stay outside the checkout: it can be copied, mounted read-only, and searched.
+export CARGO_TARGET_DIR ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/afferent/target
+# rustup installs here; a shell that was open before does not know yet.
+export PATH := $(PATH):$(or $(CARGO_HOME),$(HOME)/.cargo)/bin
+
+# `make run` uses the development profile: it builds in a fraction of the time of an optimised one and shares everything
+# with `make test`; Cranelift, which compiles the decoders, is optimised in it. PROFILE=release runs what is deployed.
+PROFILE ?= dev
+# More arguments for the server, as in: make run ARGS="--help"
+ARGS ?=
+
+.PHONY: help setup run build test check openapi fmt clean
+
+help: ## list the targets
+	@printf 'Afferent. Usage: make TARGET\n\n'
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-9s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+setup: ## install what is missing: PostgreSQL programs, C linker, Rust toolchain (silent when all is there)
+	@scripts/setup
+
+run: setup ## build, and start the demo on http://127.0.0.1:8080 with its own PostgreSQL (PROFILE=release for speed)
+	@cargo build --locked --profile $(PROFILE) --bin afferent
+	@exec "$$CARGO_TARGET_DIR/$(if $(filter dev,$(PROFILE)),debug,$(PROFILE))/afferent" serve --demo $(ARGS)
+
+build: setup ## build the optimised server with the bundled decoders: ./bin/afferent
+	@cargo build --locked --release --bin afferent
+	@mkdir -p bin
+	@cp "$$CARGO_TARGET_DIR/release/afferent" bin/afferent.new
+	@mv bin/afferent.new bin/afferent
+	@printf 'built %s (%s)\n' bin/afferent "$$(du -h bin/afferent | cut -f1)"
+
+test: setup ## run every test, on real PostgreSQL servers of their own
+	@cargo test --locked --workspace --no-fail-fast
+
+check: setup ## formatting, lints, documentation, openapi.json; dependencies if cargo-deny is installed
+	@cargo fmt --all --check
+	@cargo clippy --locked --workspace --all-targets -- -D warnings
+	@RUSTDOCFLAGS='-D warnings' cargo doc --locked --workspace --no-deps --lib --quiet
+	@scripts/check-openapi
+	@if command -v cargo-deny >/dev/null; then cargo deny --locked check; fi
+
+openapi: setup ## write openapi/openapi.json anew from the code
+	@scripts/check-openapi --write
+
+fmt: setup ## format the code
+	@cargo fmt --all
+
+clean: ## remove everything that was built (never data)
+	@rm -rf bin
+	@if command -v cargo >/dev/null; then cargo clean; fi
