@@ -9,6 +9,7 @@ pub mod definitions;
 pub mod outcome;
 pub mod parse;
 pub mod reference;
+pub mod search;
 pub mod decimal;
 pub mod units;
 pub mod vitals;
