@@ -16,6 +16,8 @@ mod guest;
 mod limits;
 mod manifest;
 mod output;
+#[cfg(test)]
+mod raw_abi;
 mod registry;
 mod types;
 mod world;
@@ -135,12 +137,7 @@ impl PluginHost {
 
 /// Asks a decoder what it is.
 fn describe(shared: &Shared, world: &dyn world::DecoderWorld) -> Result<Manifest, LoadError> {
-    let described = decoder::enter(shared, world, |instance, store| instance.describe(store));
-    described.result.map_err(|failure| match failure.kind {
-        // The first call is where differing types show: the names were right already.
-        FailureKind::Host => LoadError::Contract(failure.message),
-        _ => LoadError::Describe(failure),
-    })
+    decoder::enter(shared, world, |instance, store| instance.describe(store)).result.map_err(LoadError::Describe)
 }
 
 /// Runs an example and compares outcome and values.

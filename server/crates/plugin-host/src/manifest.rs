@@ -58,8 +58,8 @@ fn texts(manifest: &Manifest, limits: &Limits, problems: &mut Vec<String>) {
 fn models(manifest: &Manifest, problems: &mut Vec<String>) {
     let mut seen = HashSet::new();
     for model in &manifest.models {
-        if !is_name(&model.name) {
-            problems.push(format!("the model {:?} is not named in lower-case words joined by hyphens", model.name));
+        if !is_model_name(&model.name) {
+            problems.push(format!("the model {:?} is not named in letters, digits, dots and hyphens", model.name));
         }
         if model.title.trim().is_empty() {
             problems.push(format!("the model {:?} has no title", model.name));
@@ -122,6 +122,13 @@ fn is_name(name: &str) -> bool {
     name.len() <= 64 && name.split('-').all(is_word)
 }
 
+/// `gatt-2A35`: letters, digits, dots and hyphens, beginning and ending with a letter or digit, at most 64 bytes.
+fn is_model_name(name: &str) -> bool {
+    let is_inner = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'.';
+    let ends_well = |b: Option<u8>| b.is_some_and(|b| b.is_ascii_alphanumeric());
+    name.len() <= 64 && name.bytes().all(is_inner) && ends_well(name.bytes().next()) && ends_well(name.bytes().last())
+}
+
 /// Semantic Versioning 2.0.0, section 2 with the pre-release and build parts of 9 and 10.
 fn is_semantic_version(version: &str) -> bool {
     let (version, build) = version.split_once('+').map_or((version, None), |(rest, build)| (rest, Some(build)));
@@ -137,7 +144,7 @@ fn is_semantic_version(version: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{is_name, is_semantic_version, nearest};
+    use super::{is_model_name, is_name, is_semantic_version, nearest};
 
     #[test]
     fn versions_are_semantic() {
@@ -152,6 +159,7 @@ mod tests {
     #[test]
     fn names_are_words_and_hyphens() {
         assert!(is_name("bluetooth-sig") && is_name("bm77"));
+        assert!(is_model_name("gatt-2A35") && !is_model_name("") && !is_model_name("-x") && !is_model_name("a b"));
         assert!(!is_name("") && !is_name("-a") && !is_name("a--b") && !is_name("Bluetooth") && !is_name("a b"));
     }
 

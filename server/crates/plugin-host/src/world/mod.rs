@@ -65,9 +65,10 @@ pub(crate) fn pick(engine: &Engine, component: &Component) -> Result<(Surface, B
     let linked = Linker::<Guest>::new(engine)
         .instantiate_pre(component)
         .map_err(|error| LoadError::Invalid(format!("{error:#}")))?;
+    let interface = format!("{PACKAGE}{interface}@{version}");
     let world = match surface {
-        Surface::Device => v0_1::device(linked),
-        Surface::Hub => v0_1::hub(linked),
+        Surface::Device => v0_1::device(linked, &interface),
+        Surface::Hub => v0_1::hub(linked, &interface),
     };
     Ok((surface, world.map_err(|error| LoadError::Contract(format!("{error:#}")))?))
 }

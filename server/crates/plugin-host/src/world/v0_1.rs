@@ -1,8 +1,10 @@
 //! Generation 0.1 of the contract: its bindings, and how they are called.
 
 use wasmtime::Store;
-use wasmtime::component::InstancePre;
+use wasmtime::component::types::ComponentItem;
+use wasmtime::component::{ComponentNamedList, InstancePre, Lift, Lower};
 
+use self::bindings::afferent::decoder::types as wit;
 use super::{DecoderInstance, DecoderWorld};
 use crate::guest::Guest;
 use crate::{HubOutcome, Input, Manifest, Outcome};
@@ -25,14 +27,37 @@ pub(super) mod bindings {
     }
 }
 
-/// A device decoder, linked.
-pub(super) fn device(linked: InstancePre<Guest>) -> wasmtime::Result<Box<dyn DecoderWorld>> {
+/// A device decoder, linked, when the functions of the interface have the contract's types.
+pub(super) fn device(linked: InstancePre<Guest>, interface: &str) -> wasmtime::Result<Box<dyn DecoderWorld>> {
+    has::<(), (wit::Manifest,)>(&linked, interface, "describe")?;
+    has::<(&wit::Input,), (wit::Outcome,)>(&linked, interface, "decode")?;
     Ok(Box::new(bindings::DecoderPre::new(linked)?))
 }
 
-/// A hub decoder, linked.
-pub(super) fn hub(linked: InstancePre<Guest>) -> wasmtime::Result<Box<dyn DecoderWorld>> {
+/// A hub decoder, linked, when the functions of the interface have the contract's types.
+pub(super) fn hub(linked: InstancePre<Guest>, interface: &str) -> wasmtime::Result<Box<dyn DecoderWorld>> {
+    has::<(), (wit::Manifest,)>(&linked, interface, "describe")?;
+    has::<(&wit::Input,), (wit::HubOutcome,)>(&linked, interface, "split")?;
     Ok(Box::new(bindings::hub::HubDecoderPre::new(linked)?))
+}
+
+/// Checks a function's type without running anything of the component.
+fn has<P, R>(linked: &InstancePre<Guest>, interface: &str, function: &str) -> wasmtime::Result<()>
+where
+    P: ComponentNamedList + Lower,
+    R: ComponentNamedList + Lift,
+{
+    let engine = linked.engine();
+    let ty = linked.component().component_type();
+    let Some(ComponentItem::ComponentInstance(instance)) = ty.get_export(engine, interface).map(|item| item.ty) else {
+        return Err(wasmtime::Error::msg(format!("`{interface}` is no interface")));
+    };
+    match instance.get_export(engine, function).map(|item| item.ty) {
+        Some(ComponentItem::ComponentFunc(found)) => found
+            .typecheck::<P, R>(&linked.instance_type())
+            .map_err(|error| error.context(format!("the function `{function}`"))),
+        _ => Err(wasmtime::Error::msg(format!("the function `{function}` is missing"))),
+    }
 }
 
 impl DecoderWorld for bindings::DecoderPre<Guest> {
