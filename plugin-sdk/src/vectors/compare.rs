@@ -5,25 +5,8 @@ use std::collections::BTreeSet;
 use serde_json::Value as Json;
 
 use super::Vector;
-use crate::registry::kinds;
-use crate::{Coding, Decimal, Decoded, DeviceTime, Outcome, Reading, Value};
-
-/// The LOINC code by which vectors name a registered kind.
-const LOINC: &[(&str, &str)] = &[
-    (kinds::BLOOD_PRESSURE, "85354-9"),
-    (kinds::BLOOD_PRESSURE_SYSTOLIC, "8480-6"),
-    (kinds::BLOOD_PRESSURE_DIASTOLIC, "8462-4"),
-    (kinds::BLOOD_PRESSURE_MEAN, "8478-0"),
-    (kinds::PULSE_RATE, "8867-4"),
-    (kinds::PULSE_RATE_OXIMETER, "8867-4"),
-    (kinds::HEART_RATE, "8867-4"),
-    (kinds::OXYGEN_SATURATION, "2708-6"),
-    (kinds::PERFUSION_INDEX, "61006-3"),
-    (kinds::BODY_TEMPERATURE, "8310-5"),
-    (kinds::BODY_WEIGHT, "29463-7"),
-    (kinds::BODY_HEIGHT, "8302-2"),
-    (kinds::BODY_MASS_INDEX, "39156-5"),
-];
+use super::codes::loinc;
+use crate::{Decimal, Decoded, DeviceTime, Outcome, Reading, Value};
 
 /// Conversions between the unit of a device and that of an expectation: from, to, multiply, divide, tolerance in 10^-12.
 const CONVERSIONS: &[(&str, &str, i128, i128, i128)] =
@@ -65,13 +48,6 @@ fn text<'a>(value: &'a Json, name: &str) -> &'a str {
 
 fn list<'a>(value: &'a Json, name: &str) -> &'a [Json] {
     value.get(name).and_then(Json::as_array).map(Vec::as_slice).unwrap_or_default()
-}
-
-fn loinc<'a>(kind: &str, codings: &'a [Coding]) -> &'a str {
-    match LOINC.iter().find(|(known, _)| *known == kind) {
-        Some((_, code)) => code,
-        None => codings.iter().find(|coding| coding.system == "http://loinc.org").map_or("", |coding| &coding.code),
-    }
 }
 
 fn compare_observations(expected: &Json, decoded: &Decoded, found: &mut Vec<String>) {

@@ -17,6 +17,7 @@
 //! their order, none missing and none too many), the device's time, the flags and the user slot that `fields` name, and
 //! the warnings. What is not: other raw `fields`, and the warnings that the host computes ([`HOST_WARNINGS`]).
 
+mod codes;
 mod compare;
 mod line;
 mod mutate;
