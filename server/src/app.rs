@@ -1,20 +1,30 @@
 //! The shared handles, built once from the configuration. No globals: whoever needs one of these gets the [`App`].
 
+use std::net::{IpAddr, SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
 
-use actix_web::web::Data;
-use db::{Db, TenantId};
+use actix_web::HttpServer;
+use actix_web::dev::{Server, Service as _};
+use actix_web::web::{Data, PayloadConfig};
+use db::{Db, DbSettings, TenantId};
+use tokio::sync::Semaphore;
 use uuid::Uuid;
 
-use crate::config::Config;
+use crate::config::{Config, Rate};
+use crate::fhir::{Concepts, IdentifierSystems};
 use crate::fleet::Decoders;
 use crate::forward::Doorbell;
-use crate::ingest::{Intake, Tables};
+use crate::ingest::{Intake, Sources, Tables};
 use crate::platform::clock::Clock;
-use crate::platform::metrics::Metrics;
+use crate::platform::metrics::{HttpLabel, Metrics};
 use crate::platform::outbound::Outbound;
+use crate::platform::rate_limit::RateLimit;
 use crate::platform::seal::Sealer;
+use crate::platform::installation;
+use crate::routes;
 
 /// The app as handlers receive it.
 pub type AppData = Data<App>;
@@ -23,6 +33,8 @@ pub type AppData = Data<App>;
 pub struct App {
     /// Typed configuration.
     pub config: Config,
+    /// How others reach us, without a slash at the end.
+    pub public_url: String,
     /// The database.
     pub db: Db,
     /// The clock.
@@ -39,8 +51,22 @@ pub struct App {
     pub decoders: Decoders,
     /// Vitals, units and dispositions.
     pub tables: Arc<Tables>,
+    /// Interned codes and categories.
+    pub(crate) concepts: Concepts,
+    /// Interned identifier systems.
+    pub(crate) identifier_systems: IdentifierSystems,
     /// Where uplinks queue for the group commit.
     pub intake: Intake,
+    /// Which device a token belongs to.
+    pub sources: Sources,
+    /// Uplinks a second and source.
+    pub ingest_limits: RateLimit,
+    /// API requests a second and client.
+    pub api_limits: RateLimit,
+    /// Wrong tokens a second and address.
+    pub guess_limits: RateLimit<IpAddr>,
+    /// Decodes at the same time.
+    pub decode_slots: Arc<Semaphore>,
     /// Wakes the forwarder.
     pub doorbell: Doorbell,
     /// Set when the server was told to stop: `/readyz` says no, requests in flight finish.
@@ -51,7 +77,7 @@ impl App {
     /// The base of a tenant's FHIR interface, as EHRs configure it.
     #[must_use]
     pub fn fhir_base(&self, tenant: TenantId) -> String {
-        format!("{}/t/{tenant}/fhir/r4", self.config.public_url.trim_end_matches('/'))
+        format!("{}/t/{tenant}/fhir/r4", self.public_url)
     }
 
     /// The system of our stable identifiers: `urn:uuid:<installation>`.
@@ -69,5 +95,112 @@ impl App {
     #[must_use]
     pub fn is_draining(&self) -> bool {
         self.draining.load(Ordering::SeqCst)
+    }
+}
+
+/// Database connections: requests, committers, forwarder.
+const CONNECTIONS: usize = 24;
+/// How long a request waits for a connection before it is told to come again.
+const CONNECTION_WAIT: Duration = Duration::from_secs(5);
+/// Wrong tokens that one address may show.
+const GUESSES: Rate = Rate { per_second: 5, burst: 50 };
+
+impl App {
+    /// Builds everything that is shared. `bound` is where the server listens.
+    ///
+    /// # Errors
+    /// Why it cannot serve: roles that would void row-level security, a decoder that fails its own examples, a bad table.
+    pub async fn build(config: Config, database_url: &str, bound: SocketAddr) -> anyhow::Result<Self> {
+        let db = Db::new(&DbSettings { url: database_url.to_owned(), connections: CONNECTIONS, wait: CONNECTION_WAIT })?;
+        db.check_roles().await?;
+        let clock = Clock;
+        let installation = installation::identify(&db).await?;
+        let tables = Arc::new(Tables::load()?);
+        let decoders = Decoders::load(&config, &db, &tables).await?;
+        let sealer = Sealer::new(config.secret_key_or_create()?.expose());
+        Ok(Self {
+            public_url: config.public_url_for(bound),
+            outbound: Outbound::new(&config)?,
+            intake: Intake::new(config.ingest.queue_rows, config.ingest.queue_rows.saturating_mul(16 * 1024).max(64 * 1024 * 1024)),
+            ingest_limits: RateLimit::new(config.ingest.rate_per_source),
+            api_limits: RateLimit::new(config.api_rate_per_client),
+            guess_limits: RateLimit::new(GUESSES),
+            decode_slots: Arc::new(Semaphore::new(config.ingest.decode_threads)),
+            concepts: Concepts::default(),
+            identifier_systems: IdentifierSystems::default(),
+            sources: Sources::default(),
+            metrics: Arc::new(Metrics::default()),
+            doorbell: Doorbell::default(),
+            draining: AtomicBool::new(false),
+            config,
+            db,
+            clock,
+            sealer,
+            installation,
+            decoders,
+            tables,
+        })
+    }
+}
+
+/// The HTTP server over a bound listener: requests in flight get `grace` to finish when it is stopped.
+///
+/// # Errors
+/// When the listener cannot be used.
+pub fn http_server(app: Arc<App>, listener: TcpListener, grace: Duration) -> std::io::Result<Server> {
+    let data = Data::from(app);
+    let body_limit = data.config.max_body_bytes;
+    let server = HttpServer::new(move || {
+        let metrics = Arc::clone(&data.metrics);
+        let (app, _document) = routes::build(
+            actix_web::App::new()
+                .app_data(data.clone())
+                .app_data(PayloadConfig::new(body_limit)),
+        );
+        app.wrap_fn(move |request, service| {
+            let metrics = Arc::clone(&metrics);
+            let surface = surface(request.path());
+            let started = Instant::now();
+            let answer = service.call(request);
+            async move {
+                let answer = answer.await;
+                let status = match &answer {
+                    Ok(response) => response.status(),
+                    Err(error) => error.as_response_error().status_code(),
+                };
+                metrics.http_requests.get_or_create(&HttpLabel { surface, class: class(status.as_u16()) }).inc();
+                metrics.http_seconds.observe(started.elapsed().as_secs_f64());
+                answer
+            }
+        })
+    });
+    let server = server
+        .workers(thread::available_parallelism().map_or(2, std::num::NonZero::get))
+        .shutdown_timeout(grace.as_secs().max(1))
+        .disable_signals()
+        .client_request_timeout(Duration::from_secs(30))
+        .listen(listener)?;
+    Ok(server.run())
+}
+
+fn surface(path: &str) -> &'static str {
+    if path.starts_with("/ingest/") {
+        "ingest"
+    } else if path.starts_with("/api/") {
+        "api"
+    } else if path.starts_with("/fhir/") || path.starts_with("/t/") {
+        "fhir"
+    } else {
+        "other"
+    }
+}
+
+fn class(status: u16) -> &'static str {
+    match status / 100 {
+        1 => "1xx",
+        2 => "2xx",
+        3 => "3xx",
+        4 => "4xx",
+        _ => "5xx",
     }
 }

@@ -8,6 +8,7 @@ pub mod config;
 pub mod error;
 pub mod platform;
 pub mod routes;
+pub mod wiring;
 
 // The rooms.
 pub mod tenancy;

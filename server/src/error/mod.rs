@@ -169,6 +169,20 @@ impl Error {
         self
     }
 
+    /// The same error for another waiter; the cause stays with the first, which has logged it.
+    #[must_use]
+    pub fn again(&self) -> Self {
+        Self {
+            kind: self.kind,
+            code: self.code,
+            public: self.public.clone(),
+            fields: self.fields.clone(),
+            issues: self.issues.clone(),
+            source: self.source.as_ref().map(|source| anyhow::anyhow!("{source:#}")),
+            at: self.at,
+        }
+    }
+
     /// What kind of failure it is.
     #[must_use]
     pub fn kind(&self) -> Kind {
@@ -185,6 +199,18 @@ impl Error {
     #[must_use]
     pub fn public(&self) -> &str {
         &self.public
+    }
+
+    /// The fields that are wrong.
+    #[must_use]
+    pub fn field_errors(&self) -> &[FieldError] {
+        &self.fields
+    }
+
+    /// The first field that is wrong.
+    #[must_use]
+    pub fn first_field(&self) -> Option<&FieldError> {
+        self.fields.first()
     }
 
     /// The HTTP status.

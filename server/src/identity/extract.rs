@@ -68,7 +68,14 @@ impl Caller {
         let mut transaction = app.db.begin_platform().await?;
         let found = store::find_token(&mut transaction, &hash, app.clock.now()).await?;
         transaction.commit().await?;
-        let row = found.ok_or_else(unauthenticated)?;
+        let Some(row) = found else {
+            // Whoever guesses is slowed down; whoever has a valid token behind the same address is not.
+            if let Some(peer) = request.peer_addr() {
+                app.guess_limits.check(&peer.ip())?;
+            }
+            return Err(unauthenticated());
+        };
+        app.api_limits.check(&row.id.0)?;
         let role: Role = row.role.parse().map_err(|error: String| Error::internal(anyhow::anyhow!(error)))?;
         Ok(Self { principal: Principal { token: row.id, role, tenant: row.tenant_id } })
     }

@@ -1,0 +1,100 @@
+//! The command line: one file a subcommand.
+
+mod database;
+mod migrate;
+mod openapi;
+mod plugin;
+mod provision;
+pub mod serve;
+
+use std::process::ExitCode;
+
+use clap::{CommandFactory, Parser, Subcommand};
+use clap_complete::Shell;
+
+use crate::config::Config;
+use crate::platform::telemetry;
+
+/// Afferent: device payload in, FHIR Observation out to the customer's EHR.
+///
+/// Without configuration, `afferent serve` starts on 127.0.0.1:8080 with a Postgres of its own. Configuration comes from
+/// afferent.toml and AFFERENT_* variables; `afferent config` prints every key with its meaning.
+#[derive(Parser)]
+#[command(name = "afferent", version, propagate_version = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Start the server.
+    ///
+    /// With --demo it also seeds a distributor, two customers, patients and devices, sends real payloads to itself, and
+    /// delivers what comes out to the second customer's FHIR endpoint: http://127.0.0.1:8080/ shows it live.
+    Serve(serve::ServeArgs),
+    /// Bring the database up to date, and print its schema.
+    Migrate(migrate::MigrateArgs),
+    /// Make API tokens for scripts, while the server runs or not.
+    Provision(provision::ProvisionArgs),
+    /// Try decoders: run payload vectors, check a component, list what is loaded.
+    Plugin(plugin::PluginArgs),
+    /// Print the OpenAPI document of the REST interface.
+    Openapi,
+    /// Print every configuration key with its meaning and default, as a starting point for afferent.toml.
+    Config,
+    /// Print a completion script for your shell: `afferent completions bash > /etc/bash_completion.d/afferent`.
+    Completions {
+        /// bash, zsh, fish, elvish or powershell.
+        shell: Shell,
+    },
+}
+
+/// Reads the arguments and runs the command.
+#[must_use]
+pub fn run() -> ExitCode {
+    let cli = Cli::parse();
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return fail(&anyhow::anyhow!(error).context("cannot start the runtime")),
+    };
+    match runtime.block_on(run_command(cli.command)) {
+        Ok(code) => code,
+        Err(error) => fail(&error),
+    }
+}
+
+#[expect(clippy::print_stdout, reason = "printing is what these commands are for")]
+async fn run_command(command: Command) -> anyhow::Result<ExitCode> {
+    match command {
+        Command::Serve(args) => serve::run(args, configured()?).await,
+        Command::Migrate(args) => migrate::run(args, configured()?).await,
+        Command::Provision(args) => provision::run(args, configured()?).await,
+        Command::Plugin(args) => plugin::run(args, configured()?).await,
+        Command::Openapi => {
+            println!("{}", openapi::document()?);
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Config => {
+            print!("{}", crate::config::DEFAULT_CONFIG);
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Completions { shell } => {
+            clap_complete::generate(shell, &mut Cli::command(), "afferent", &mut std::io::stdout());
+            Ok(ExitCode::SUCCESS)
+        }
+    }
+}
+
+/// The configuration, with logging as it says.
+fn configured() -> anyhow::Result<Config> {
+    let config = Config::from_process()?;
+    telemetry::start(&config.log, config.log_format == crate::config::LogFormat::Json)?;
+    Ok(config)
+}
+
+#[expect(clippy::print_stderr, reason = "the last words of a command that failed")]
+fn fail(error: &anyhow::Error) -> ExitCode {
+    eprintln!("afferent: {error:#}");
+    ExitCode::FAILURE
+}

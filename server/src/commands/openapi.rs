@@ -1,0 +1,12 @@
+//! `afferent openapi`: the document that describes the REST interface, as committed in `openapi/openapi.json`.
+
+use crate::routes;
+
+/// The document as indented JSON.
+///
+/// # Errors
+/// When it cannot be written as JSON.
+pub fn document() -> anyhow::Result<String> {
+    let (_, document) = routes::build(actix_web::App::new());
+    Ok(document.to_pretty_json()?)
+}

@@ -1,0 +1,57 @@
+//! What becomes of a reading, for people: one line, and the Observation as it would be, for `afferent plugin vectors` and
+//! for trying a decoder. Nothing is stored.
+
+use chrono::SecondsFormat;
+use fhir_model::observation::{AuthorError, Binding};
+
+use super::{Interpreted, InterpretContext, Tables, author, stable_identifier};
+
+/// One line: status, where it goes, what it counts for, where its time comes from, and why it is odd. No values.
+///
+/// `final; forwarded; counts for $lastn, alerts, billing; time: device-local`,
+/// `preliminary; held for a person; counts for nothing; time: receipt; because: The value lies outside …`.
+pub fn outlook(interpreted: &Interpreted) -> String {
+    let disposition = &interpreted.disposition;
+    let way = match (disposition.stored, disposition.held, disposition.forwarded) {
+        (false, ..) => "not stored",
+        (true, true, _) => "held for a person",
+        (true, false, true) => "forwarded",
+        (true, false, false) => "not forwarded",
+    };
+    let counts = disposition.counts;
+    let counts = [(counts.lastn, "$lastn"), (counts.alerts, "alerts"), (counts.billing, "billing")];
+    let counts: Vec<&str> = counts.iter().filter(|(counted, _)| *counted).map(|(_, name)| *name).collect();
+    let counts = if counts.is_empty() { "nothing".to_owned() } else { counts.join(", ") };
+    let status = disposition.status.code();
+    let source = interpreted.time.source.code();
+    let because = disposition.reason.as_ref().map(|reason| format!("; because: {reason}")).unwrap_or_default();
+    format!("{status}; {way}; counts for {counts}; time: {source}{because}")
+}
+
+/// The Observation as it would be written for a patient `Patient/example`, with ids that depend on the reading alone.
+///
+/// # Errors
+/// [`AuthorError`] when the resource cannot be written.
+pub fn preview(
+    interpreted: &Interpreted,
+    context: &InterpretContext,
+    tables: &Tables,
+) -> Result<String, AuthorError> {
+    let key = interpreted.identity.record_key("example");
+    let identifier = stable_identifier("example", &key, &interpreted.identity_kind, Some("example"));
+    let written_at = context.received_at.to_rfc3339_opts(SecondsFormat::Millis, true);
+    let binding = Binding {
+        id: &identifier,
+        version: 1,
+        last_updated: &written_at,
+        source: None,
+        identifier_system: "urn:uuid:00000000-0000-0000-0000-000000000000",
+        identifier_value: &identifier,
+        subject: Some("Patient/example"),
+        device: Some("Device/example"),
+        device_display: None,
+        has_member: &[],
+        derived_from: &[],
+    };
+    Ok(author(interpreted, &binding, &[], tables)?.json)
+}

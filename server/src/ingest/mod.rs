@@ -1,0 +1,24 @@
+//! The way in: bytes with a token → decoded in a sandbox → committed with their Observations and deliveries.
+//!
+//! Owns `uplink`, `ingest_key`, `quarantine` and `held_reading`. Invariants: 2xx only after commit; nothing received is
+//! lost without being counted; every failure is kept with its reason and can be replayed; the bytes are never looked at
+//! outside a sandbox.
+
+mod batch;
+mod commit;
+mod envelope;
+mod http;
+mod intake;
+pub mod interpret;
+mod model;
+mod receive_uplink;
+mod replay_uplink;
+mod sources;
+mod store;
+
+pub use commit::run as run_committer;
+pub use http::{api_routes, routes};
+pub use intake::{Intake, Waiting};
+pub use interpret::Tables;
+pub use model::{HeldReceipt, Outcome, Receipt};
+pub use sources::Sources;

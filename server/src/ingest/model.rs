@@ -1,0 +1,232 @@
+//! What becomes of an uplink, and how the source is told; pure.
+
+use chrono::{DateTime, Utc};
+use db::{DeviceId, HeldReadingId, TenantId, UplinkId};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use super::interpret::Interpreted;
+use crate::identity::SourceIdentity;
+
+/// What became of an uplink.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Outcome {
+    /// At least one Observation was stored.
+    Stored,
+    /// Everything in it was stored before.
+    Duplicate,
+    /// Well formed, with nothing to store: a heartbeat, a control solution.
+    Nothing,
+    /// The decoder refused it; kept in quarantine for a replay.
+    Undecodable,
+    /// More frames are needed.
+    Incomplete,
+    /// Nobody wore the device then; kept to be claimed.
+    Unassigned,
+    /// Kept until a person releases it.
+    Held,
+    /// Could not be stored with the others; kept in quarantine.
+    Quarantined,
+}
+
+impl Outcome {
+    /// As stored and as metric label.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Stored => "stored",
+            Self::Duplicate => "duplicate",
+            Self::Nothing => "nothing",
+            Self::Undecodable => "undecodable",
+            Self::Incomplete => "incomplete",
+            Self::Unassigned => "unassigned",
+            Self::Held => "held",
+            Self::Quarantined => "quarantined",
+        }
+    }
+
+    /// The HTTP status that says so: 201 stored (or nothing to store), 200 known already, 202 kept but not a result yet.
+    #[must_use]
+    pub fn status(self) -> u16 {
+        match self {
+            Self::Stored | Self::Nothing => 201,
+            Self::Duplicate => 200,
+            Self::Undecodable | Self::Incomplete | Self::Unassigned | Self::Held | Self::Quarantined => 202,
+        }
+    }
+}
+
+/// The answer to an uplink. It is given only after the commit.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Receipt {
+    /// Id of the uplink; of the first one for a duplicate.
+    pub uplink: UplinkId,
+    /// What became of it.
+    pub outcome: Outcome,
+    /// Ids of the FHIR Observations that it led to, in the payload's order.
+    pub observations: Vec<String>,
+    /// Readings that wait for a person.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub held: Vec<HeldReceipt>,
+    /// Why there is no Observation, or not for all readings.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// Registered warnings of decoder and host.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<String>,
+}
+
+/// A reading that waits.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct HeldReceipt {
+    /// Its id.
+    pub id: HeldReadingId,
+    /// Kind of vital.
+    pub kind: String,
+    /// `unassigned`, `implausible` …
+    pub reason: String,
+}
+
+/// What the decoder made of an uplink.
+#[derive(Debug, Clone)]
+pub enum Verdict {
+    /// Readings, in the payload's order.
+    Readings(Vec<Found>),
+    /// Nothing to store, and why.
+    Nothing {
+        /// Registered reason.
+        reason: String,
+    },
+    /// Refused.
+    Undecodable {
+        /// Stable reason: `malformed`, `unsupported`, `not-for-me`, `out-of-fuel`, `no-decoder` …
+        reason: String,
+        /// A sentence, with the offset or path.
+        detail: String,
+    },
+    /// More frames are needed.
+    Incomplete {
+        /// What is missing.
+        reason: String,
+    },
+}
+
+/// A reading with its meaning, and the user slot that it names.
+#[derive(Debug, Clone)]
+pub struct Found {
+    /// What it means.
+    pub interpreted: Interpreted,
+    /// User slot of a shared device; empty when the payload names none.
+    pub slot: String,
+}
+
+/// The raw side of an uplink: what was received, unaltered.
+#[derive(Debug, Clone)]
+pub struct Received {
+    /// Id, time-ordered.
+    pub id: UplinkId,
+    /// The server's clock.
+    pub received_at: DateTime<Utc>,
+    /// When the phone or hub got it.
+    pub captured_at: Option<DateTime<Utc>>,
+    /// Channel of the first frame.
+    pub channel: String,
+    /// Media type as sent.
+    pub content_type: String,
+    /// The bytes as sent.
+    pub body: Vec<u8>,
+    /// SHA-256 of the bytes.
+    pub body_hash: [u8; 32],
+}
+
+/// An uplink on its way into the group commit.
+#[derive(Debug)]
+pub struct Submission {
+    /// Who sent it.
+    pub source: SourceIdentity,
+    /// Whose readings these are.
+    pub device: DeviceId,
+    /// What was received.
+    pub received: Received,
+    /// What the decoder made of it.
+    pub verdict: Verdict,
+    /// Decoder and version, where one ran.
+    pub decoder: Option<(String, String)>,
+    /// Warnings of decoder and host.
+    pub warnings: Vec<String>,
+    /// Keys under which the same uplink is recognised.
+    pub keys: Vec<TransportKey>,
+    /// The uplink is stored already and comes out of quarantine.
+    pub replay: bool,
+}
+
+/// A key under which the same uplink is recognised when it comes again.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct TransportKey {
+    /// Hash of an Idempotency-Key, or of the bytes of a payload without time or sequence.
+    pub key: [u8; 32],
+    /// Until when it counts.
+    pub expires_at: DateTime<Utc>,
+    /// Whether the client chose it (then another body under it is an error).
+    pub chosen: bool,
+}
+
+impl TransportKey {
+    /// From the client's `Idempotency-Key`; kept for a day.
+    #[must_use]
+    pub fn idempotency(key: &str, received_at: DateTime<Utc>) -> Self {
+        Self { key: digest("idempotency-key", key.as_bytes()), expires_at: received_at + chrono::Duration::hours(24), chosen: true }
+    }
+
+    /// From the bytes of a payload that carries neither time nor sequence: the same bytes within the model's window are
+    /// the same transmission; later they are another measurement that happens to be equal.
+    #[must_use]
+    pub fn repeat(device: DeviceId, body_hash: &[u8; 32], received_at: DateTime<Utc>, window: chrono::Duration) -> Self {
+        let mut bytes = device.0.as_bytes().to_vec();
+        bytes.extend_from_slice(body_hash);
+        Self { key: digest("repeat", &bytes), expires_at: received_at + window, chosen: false }
+    }
+}
+
+/// SHA-256 with its purpose in front, so that keys of different kinds never meet.
+fn digest(purpose: &str, bytes: &[u8]) -> [u8; 32] {
+    let mut hash = Sha256::new();
+    hash.update(purpose.as_bytes());
+    hash.update([0]);
+    hash.update(bytes);
+    hash.finalize().into()
+}
+
+impl Submission {
+    /// The tenant.
+    #[must_use]
+    pub fn tenant(&self) -> TenantId {
+        self.source.tenant
+    }
+
+    /// What it weighs in a batch.
+    #[must_use]
+    pub fn weight(&self) -> usize {
+        self.received.body.len() + 512
+    }
+
+    /// Its readings, if it has any.
+    #[must_use]
+    pub fn readings(&self) -> &[Found] {
+        match &self.verdict {
+            Verdict::Readings(readings) => readings,
+            _ => &[],
+        }
+    }
+
+    /// The source's id.
+    #[must_use]
+    pub fn source_id(&self) -> Uuid {
+        self.source.source
+    }
+}

@@ -1,0 +1,250 @@
+//! One uplink: who sent it, which frames, what the decoder makes of them, and the wait for the commit.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix_web::web::Bytes;
+use chrono::{DateTime, Utc};
+use db::UplinkId;
+use plugin_host::NameValue;
+use sha2::{Digest, Sha256};
+
+use super::envelope::{self, Frame};
+use super::interpret::{self, InterpretContext};
+use super::model::{Found, Receipt, Received, Submission, TransportKey, Verdict};
+use super::sources::KnownSource;
+use crate::app::App;
+use crate::error::{Error, Kind};
+use crate::fleet::DeviceSnapshot;
+use crate::platform::metrics::OutcomeLabel;
+
+/// A request as it came in.
+pub struct Upload {
+    /// The bearer token.
+    pub token: String,
+    /// `?channel=`.
+    pub channel: String,
+    /// Content-Type.
+    pub content_type: String,
+    /// Afferent-Captured-At.
+    pub captured_at: Option<String>,
+    /// Idempotency-Key.
+    pub idempotency_key: Option<String>,
+    /// The bytes.
+    pub body: Bytes,
+}
+
+/// Takes one uplink all the way: the answer comes after the commit.
+///
+/// # Errors
+/// 401, 403, 413, 415, 422, 429, 503 as DESIGN §7 says; nothing is kept then.
+pub async fn receive(app: &Arc<App>, upload: Upload) -> Result<Receipt, Error> {
+    let result = receive_counted(app, upload).await;
+    let outcome = match &result {
+        Ok(receipt) => receipt.outcome.as_str(),
+        Err(error) => match error.kind() {
+            Kind::Unauthenticated => "unauthenticated",
+            Kind::Forbidden => "deactivated",
+            Kind::Throttled(_) => "throttled",
+            Kind::Unavailable(_) => "unavailable",
+            Kind::Internal => "failed",
+            _ => "refused",
+        },
+    };
+    app.metrics.uplinks.get_or_create(&OutcomeLabel { outcome }).inc();
+    result
+}
+
+async fn receive_counted(app: &Arc<App>, upload: Upload) -> Result<Receipt, Error> {
+    if app.is_draining() {
+        return Err(Error::new(Kind::Unavailable(2), "ingest.stopping", "The server is stopping; send this again shortly."));
+    }
+    let source = app.sources.device(app, &upload.token).await?;
+    app.ingest_limits.check(&source.identity.credential.0)?;
+    let received_at = app.clock.now();
+    let (received, frames) = read(&upload, received_at)?;
+    let mut submission = decode(app, &source, received, frames).await?;
+    if let Some(key) = &upload.idempotency_key {
+        submission.keys.push(TransportKey::idempotency(check_key(key)?, received_at));
+    }
+    app.intake.submit(submission).await
+}
+
+/// The raw side and the frames of a request; everything about its form is checked here.
+fn read(upload: &Upload, received_at: DateTime<Utc>) -> Result<(Received, Vec<Frame>), Error> {
+    if upload.body.is_empty() {
+        return Err(Error::invalid("body.empty", "The body is empty; send the bytes that the device sent."));
+    }
+    let media_type = upload.content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    if media_type.is_empty() || media_type.len() > 127 || media_type.starts_with("multipart/") || media_type == "application/x-www-form-urlencoded" {
+        return Err(Error::new(
+            Kind::Unsupported,
+            "body.media-type",
+            format!("Send one raw frame (application/octet-stream, application/json or text/plain), or several as {}.", envelope::ENVELOPE),
+        ));
+    }
+    envelope::check_channel("?channel", &upload.channel)?;
+    let captured_at = upload.captured_at.as_deref().map(|text| envelope::parse_captured_at("Afferent-Captured-At", text)).transpose()?;
+    let frames = if media_type == envelope::ENVELOPE {
+        if !upload.channel.is_empty() || captured_at.is_some() {
+            return Err(Error::invalid("envelope.mixed", "In an envelope the frames carry channel and capturedAt themselves; leave ?channel and Afferent-Captured-At out."));
+        }
+        envelope::parse_envelope(&upload.body)?
+    } else {
+        vec![Frame { channel: upload.channel.clone(), data: upload.body.to_vec(), captured_at }]
+    };
+    let first = frames.first();
+    let received = Received {
+        id: UplinkId::generate(),
+        received_at,
+        captured_at: first.and_then(|frame| frame.captured_at),
+        channel: first.map(|frame| frame.channel.clone()).unwrap_or_default(),
+        content_type: media_type,
+        body: upload.body.to_vec(),
+        body_hash: Sha256::digest(&upload.body).into(),
+    };
+    Ok((received, frames))
+}
+
+/// Frames of a stored uplink, for a replay: the same bytes read in the same way.
+pub(super) fn frames_again(received: &Received) -> Result<Vec<Frame>, Error> {
+    if received.content_type == envelope::ENVELOPE {
+        return envelope::parse_envelope(&received.body);
+    }
+    Ok(vec![Frame { channel: received.channel.clone(), data: received.body.clone(), captured_at: received.captured_at }])
+}
+
+fn check_key(key: &str) -> Result<&str, Error> {
+    if (1..=255).contains(&key.len()) && key.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Ok(key);
+    }
+    Err(Error::invalid("idempotency-key", "An Idempotency-Key has 1 to 255 visible ASCII characters; a UUID is a good one."))
+}
+
+/// Runs the decoder in its sandbox, off the request threads, and turns what it says into a submission.
+pub(super) async fn decode(app: &Arc<App>, source: &KnownSource, received: Received, frames: Vec<Frame>) -> Result<Submission, Error> {
+    let mut submission = Submission {
+        source: source.identity.clone(),
+        device: source.device.id,
+        received,
+        verdict: Verdict::Nothing { reason: String::new() },
+        decoder: None,
+        warnings: Vec::new(),
+        keys: Vec::new(),
+        replay: false,
+    };
+    let channel = frames.first().map(|frame| frame.channel.as_str()).unwrap_or_default();
+    let binding = match app.decoders.for_model(&source.device.model, channel) {
+        Ok(binding) => binding,
+        Err(unbound) => {
+            submission.verdict = Verdict::Undecodable { reason: unbound.reason().to_owned(), detail: unbound.to_string() };
+            return Ok(submission);
+        }
+    };
+    let manifest = binding.decoder.manifest();
+    submission.decoder = Some((manifest.name.clone(), manifest.version.clone()));
+    let input = decoder_input(&source.device, &submission.received, frames);
+    let permit = Arc::clone(&app.decode_slots).acquire_owned().await.map_err(Error::internal)?;
+    let decoder = Arc::clone(&binding.decoder);
+    let run = tokio::task::spawn_blocking(move || {
+        let run = decoder.run(&input);
+        drop(permit);
+        run
+    })
+    .await
+    .map_err(Error::internal)?;
+    app.metrics.decode_seconds.observe(run.stats.elapsed.as_secs_f64());
+    app.metrics.decode_fuel.inc_by(run.stats.fuel_used);
+    judge(app, &source.device, &mut submission, run.result);
+    Ok(submission)
+}
+
+fn decoder_input(device: &DeviceSnapshot, received: &Received, frames: Vec<Frame>) -> plugin_host::Input {
+    plugin_host::Input {
+        model: device.model.clone(),
+        frames: frames
+            .into_iter()
+            .map(|frame| plugin_host::Frame {
+                channel: frame.channel,
+                data: frame.data,
+                captured_at_ms: frame.captured_at.map(|time| time.timestamp_millis()),
+                extra: Vec::new(),
+            })
+            .collect(),
+        content_type: received.content_type.clone(),
+        received_at_ms: received.received_at.timestamp_millis(),
+        time_zone: Some(device.time_zone.to_string()),
+        variables: device.variables.iter().map(|(name, value)| NameValue { name: name.clone(), value: value.clone() }).collect(),
+        extra: Vec::new(),
+    }
+}
+
+/// What the decoder said, as a verdict.
+fn judge(app: &App, device: &DeviceSnapshot, submission: &mut Submission, result: Result<plugin_host::Outcome, plugin_host::DecodeFailure>) {
+    let outcome = match result {
+        Ok(outcome) => outcome,
+        Err(failure) => {
+            tracing::warn!(
+                tenant.id = %submission.source.tenant, device.id = %submission.device, reason = failure.kind.reason(),
+                "a decoder failed; the uplink is quarantined"
+            );
+            submission.verdict = Verdict::Undecodable { reason: failure.kind.reason().to_owned(), detail: failure.to_string() };
+            return;
+        }
+    };
+    submission.verdict = match outcome {
+        plugin_host::Outcome::Readings(decoded) => {
+            submission.warnings.extend(decoded.warnings.iter().map(|warning| warning.code.clone()));
+            readings(app, device, submission, &decoded)
+        }
+        plugin_host::Outcome::Incomplete(incomplete) => Verdict::Incomplete { reason: incomplete.reason },
+        plugin_host::Outcome::Nothing(nothing) => {
+            submission.warnings.extend(nothing.warnings.iter().map(|warning| warning.code.clone()));
+            Verdict::Nothing { reason: nothing.reason }
+        }
+        plugin_host::Outcome::Error(error) => Verdict::Undecodable { reason: error_reason(error.kind).to_owned(), detail: error_detail(&error) },
+    };
+}
+
+fn readings(app: &App, device: &DeviceSnapshot, submission: &mut Submission, decoded: &plugin_host::Decoded) -> Verdict {
+    let mut context = InterpretContext::new(submission.received.received_at, device.time_zone);
+    context.captured_at = submission.received.captured_at;
+    let found: Vec<Found> = decoded
+        .readings
+        .iter()
+        .map(|reading| Found {
+            interpreted: interpret::interpret(reading, &context, &app.tables),
+            slot: reading.user_slot.clone().unwrap_or_default(),
+        })
+        .collect();
+    for warning in found.iter().flat_map(|found| found.interpreted.warnings()) {
+        if !submission.warnings.contains(warning) {
+            submission.warnings.push(warning.clone());
+        }
+    }
+    if found.iter().any(|found| found.interpreted.identity.key.is_none()) {
+        let received = &submission.received;
+        let window = chrono::Duration::from_std(device.repeat_window).unwrap_or_else(|_too_long| chrono::Duration::seconds(60));
+        submission.keys.push(TransportKey::repeat(submission.device, &received.body_hash, received.received_at, window));
+    }
+    Verdict::Readings(found)
+}
+
+fn error_reason(kind: plugin_host::ErrorKind) -> &'static str {
+    match kind {
+        plugin_host::ErrorKind::Malformed => "malformed",
+        plugin_host::ErrorKind::Unsupported => "unsupported",
+        plugin_host::ErrorKind::NotForMe => "not-for-me",
+    }
+}
+
+fn error_detail(error: &plugin_host::DecodeError) -> String {
+    match (error.offset, &error.path) {
+        (Some(offset), _) => format!("{} (at byte {offset})", error.message),
+        (None, Some(path)) => format!("{} (at {path})", error.message),
+        (None, None) => error.message.clone(),
+    }
+}
+
+/// How long a repeat of the same bytes counts as the same transmission, where a model says nothing else.
+pub const REPEAT_WINDOW: Duration = Duration::from_secs(60);

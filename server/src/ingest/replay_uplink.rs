@@ -1,0 +1,37 @@
+//! Replays a quarantined uplink: the same bytes and times through the decoder as it is now.
+
+use std::sync::Arc;
+
+use db::{CredentialId, TenantScope, UplinkId};
+
+use super::model::{Receipt, TransportKey};
+use super::receive_uplink::{decode, frames_again};
+use super::sources::KnownSource;
+use super::store;
+use crate::app::App;
+use crate::error::{Error, Kind};
+use crate::fleet::load_device;
+use crate::identity::{SourceIdentity, SourceKind};
+
+/// Decodes the kept bytes again and commits what comes out; the item is settled when that succeeds.
+///
+/// # Errors
+/// 404 when there is no such open item; 410 when its bytes are gone; 409 when its device has no enrolment any more.
+pub async fn replay(app: &Arc<App>, scope: &TenantScope, uplink: UplinkId) -> Result<Receipt, Error> {
+    let mut transaction = scope.begin(&app.db).await?;
+    let kept = store::kept_uplink(&mut transaction, scope, uplink).await?.ok_or_else(|| Error::not_found("quarantined uplink"))?;
+    let device = match kept.device {
+        Some(device) => load_device(&mut transaction, app, kept.tenant, device).await?,
+        None => None,
+    };
+    transaction.commit().await?;
+    let device = device.ok_or_else(|| Error::conflict("quarantine.device", "The device of this uplink is not enrolled any more."))?;
+    let received = kept.received.ok_or_else(|| Error::new(Kind::Gone, "quarantine.bytes", "The bytes of this uplink were dropped after their retention."))?;
+    let frames = frames_again(&received)?;
+    let identity = SourceIdentity { credential: CredentialId(uuid::Uuid::nil()), tenant: kept.tenant, kind: SourceKind::Device, source: device.id.0 };
+    let mut submission = decode(app, &KnownSource { identity, device }, received, frames).await?;
+    submission.replay = true;
+    // Its own keys were taken when it first came; it must not be taken for a repeat of itself.
+    submission.keys = Vec::<TransportKey>::new();
+    app.intake.submit(submission).await
+}

@@ -1,0 +1,77 @@
+//! Which device a token belongs to, remembered for a second.
+//!
+//! The memory only saves the look-up: revocation and deactivation are asked again inside the commit transaction.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use db::{DeviceId, TenantScope};
+use moka::future::Cache;
+use sha2::{Digest, Sha256};
+
+use crate::app::App;
+use crate::error::{Error, Kind};
+use crate::fleet::{DeviceSnapshot, load_device};
+use crate::identity::{SourceIdentity, SourceKind, TokenHash, identify_source};
+
+/// Sources remembered at most; each takes a few hundred bytes.
+const REMEMBERED: u64 = 100_000;
+/// How long an answer is good for.
+const GOOD_FOR: Duration = Duration::from_secs(1);
+
+/// A source that may send.
+pub struct KnownSource {
+    /// Who it is.
+    pub identity: SourceIdentity,
+    /// The device.
+    pub device: DeviceSnapshot,
+}
+
+/// The memory of sources.
+#[derive(Clone)]
+pub struct Sources {
+    known: Cache<TokenHash, Arc<KnownSource>>,
+}
+
+impl Default for Sources {
+    fn default() -> Self {
+        Self { known: Cache::builder().max_capacity(REMEMBERED).time_to_live(GOOD_FOR).build() }
+    }
+}
+
+impl Sources {
+    /// The device of a token. Requests with the same token that arrive together ask the database once.
+    ///
+    /// # Errors
+    /// 401 for a token that is not known or revoked; 403 for a deactivated device; 422 for a hub's token.
+    pub async fn device(&self, app: &App, token: &str) -> Result<Arc<KnownSource>, Error> {
+        let hash: TokenHash = Sha256::digest(token.as_bytes()).into();
+        self.known.try_get_with(hash, look_up(app, &hash)).await.map_err(|shared: Arc<Error>| shared.again())
+    }
+}
+
+async fn look_up(app: &App, hash: &TokenHash) -> Result<Arc<KnownSource>, Error> {
+    let mut transaction = app.db.begin_platform().await?;
+    let identity = identify_source(&mut transaction, hash).await?;
+    transaction.commit().await?;
+    let identity = identity.ok_or_else(unknown)?;
+    if identity.kind == SourceKind::Hub {
+        return Err(Error::new(Kind::Forbidden, "source.hub", "This token belongs to a hub, which speaks for many devices: send to /ingest/v1/hubs/uplinks."));
+    }
+    let mut transaction = TenantScope::one(identity.tenant).begin(&app.db).await?;
+    let device = load_device(&mut transaction, app, identity.tenant, DeviceId(identity.source)).await?;
+    transaction.commit().await?;
+    let device = device.ok_or_else(unknown)?;
+    if !device.active {
+        return Err(deactivated());
+    }
+    Ok(Arc::new(KnownSource { identity, device }))
+}
+
+pub(super) fn unknown() -> Error {
+    Error::new(Kind::Unauthenticated, "token.unknown", "This token is not known, or was revoked.")
+}
+
+pub(super) fn deactivated() -> Error {
+    Error::forbidden("source.deactivated", "This device is deactivated: nothing was kept. Activate it, then send again.")
+}

@@ -1,0 +1,39 @@
+//! Which event leads to which reaction: the only file that knows. Reactions that must not be lost write their rows in the
+//! transaction of the event.
+
+use db::TenantId;
+use diesel::QueryResult;
+use diesel_async::AsyncPgConnection;
+
+use crate::app::App;
+use crate::forward;
+
+/// A reading became an Observation, in the running transaction.
+#[derive(Debug, Clone)]
+pub struct StoredReading {
+    /// Whose.
+    pub tenant: TenantId,
+    /// The Observation's id.
+    pub id: String,
+    /// Its version.
+    pub version: i32,
+    /// The patient's id.
+    pub patient: String,
+    /// `code`, as system and code.
+    pub codings: Vec<(String, String)>,
+    /// Whether its disposition lets it go to EHRs.
+    pub forwarded: bool,
+}
+
+/// Inside the ingest transaction: deliveries are born.
+///
+/// # Errors
+/// The database's error; the whole batch is rolled back then.
+pub async fn readings_stored(conn: &AsyncPgConnection, readings: &[StoredReading]) -> QueryResult<()> {
+    forward::readings_stored(conn, readings).await
+}
+
+/// After the commit: whoever waits is woken. Losing this costs at most a poll interval.
+pub fn readings_committed(app: &App) {
+    app.doorbell.ring();
+}
