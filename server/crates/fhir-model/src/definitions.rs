@@ -98,11 +98,7 @@ impl Element {
     /// The JSON names the element may have, for messages: `valueQuantity, valueString, …`.
     #[must_use]
     pub fn json_names(&self) -> String {
-        self.types
-            .iter()
-            .map(|(name, _)| name.as_str())
-            .collect::<Vec<_>>()
-            .join(", ")
+        self.types.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>().join(", ")
     }
 }
 
@@ -140,9 +136,15 @@ impl ValueSet {
     /// True when a Coding is in the set.
     #[must_use]
     pub fn has_coding(&self, system: &str, code: &str) -> bool {
-        self.systems
-            .get(system)
-            .is_some_and(|codes| codes.contains(code))
+        self.systems.get(system).is_some_and(|codes| codes.contains(code))
+    }
+
+    /// The system that a plain `code` of the set comes from, when only one of its systems has it.
+    #[must_use]
+    pub fn system_of(&self, code: &str) -> Option<&str> {
+        let mut systems =
+            self.systems.iter().filter(|(_, codes)| codes.contains(code)).map(|(system, _)| system.as_str());
+        systems.next().filter(|_| systems.next().is_none())
     }
 
     /// The codes in the order of the value set, at most a dozen, for messages.
@@ -207,29 +209,18 @@ impl Definitions {
     pub fn load() -> Result<Self, DefinitionsError> {
         let source: Source = serde_json::from_str(EMBEDDED)?;
         let names = source.types.keys().enumerate();
-        let by_name: HashMap<String, TypeIndex> = names
-            .map(|(at, name)| (name.clone(), TypeIndex(at)))
-            .collect();
+        let by_name: HashMap<String, TypeIndex> = names.map(|(at, name)| (name.clone(), TypeIndex(at))).collect();
         let mut value_sets = Vec::new();
         let mut sets_by_url = HashMap::new();
         for (url, systems) in source.value_sets {
             sets_by_url.insert(url.clone(), ValueSetIndex(value_sets.len()));
             value_sets.push(value_set(url, serde_json::from_value(systems)?));
         }
-        let resolver = Resolver {
-            by_name: &by_name,
-            value_sets: &sets_by_url,
-        };
-        let types = source
-            .types
-            .into_iter()
-            .map(|(name, json)| resolver.type_definition(name, serde_json::from_value(json)?));
+        let resolver = Resolver { by_name: &by_name, value_sets: &sets_by_url };
+        let types =
+            source.types.into_iter().map(|(name, json)| resolver.type_definition(name, serde_json::from_value(json)?));
         let types = types.collect::<Result<Vec<_>, _>>()?;
-        Ok(Self {
-            types,
-            by_name,
-            value_sets,
-        })
+        Ok(Self { types, by_name, value_sets })
     }
 
     /// The type with this name: `Observation`, `Quantity`, `Observation.component`.
@@ -242,9 +233,7 @@ impl Definitions {
     #[must_use]
     pub fn resource_type(&self, name: &str) -> Option<TypeIndex> {
         let index = self.type_named(name)?;
-        self.get(index)
-            .filter(|found| found.kind == TypeKind::Resource && !found.is_abstract)
-            .map(|_| index)
+        self.get(index).filter(|found| found.kind == TypeKind::Resource && !found.is_abstract).map(|_| index)
     }
 
     /// The definition behind an index.
@@ -272,8 +261,7 @@ impl Definitions {
     /// The element with this specification name without `[x]`, own or inherited: `value` finds `value[x]`.
     #[must_use]
     pub fn element(&self, of: TypeIndex, name: &str) -> Option<&Element> {
-        self.elements(of)
-            .find(|element| element.name.strip_suffix("[x]").unwrap_or(&element.name) == name)
+        self.elements(of).find(|element| element.name.strip_suffix("[x]").unwrap_or(&element.name) == name)
     }
 
     /// All elements of a type, its own first, then those of its bases.
@@ -288,38 +276,21 @@ impl Definitions {
     }
 
     fn lineage(&self, of: TypeIndex) -> impl Iterator<Item = &TypeDefinition> {
-        std::iter::successors(self.get(of), |definition| {
-            definition.base.and_then(|base| self.get(base))
-        })
+        std::iter::successors(self.get(of), |definition| definition.base.and_then(|base| self.get(base)))
     }
 }
 
 fn value_set(url: String, by_system: serde_json::Map<String, Value>) -> ValueSet {
-    let mut set = ValueSet {
-        url,
-        codes: HashSet::new(),
-        systems: HashMap::new(),
-        listed: String::new(),
-    };
+    let mut set = ValueSet { url, codes: HashSet::new(), systems: HashMap::new(), listed: String::new() };
     let mut in_order = Vec::new();
     for (system, codes) in by_system {
-        let codes = codes
-            .as_array()
-            .into_iter()
-            .flatten()
-            .filter_map(Value::as_str)
-            .map(str::to_owned);
+        let codes = codes.as_array().into_iter().flatten().filter_map(Value::as_str).map(str::to_owned);
         let codes: Vec<String> = codes.collect();
         set.codes.extend(codes.iter().cloned());
         set.systems.insert(system, codes.iter().cloned().collect());
         in_order.extend(codes);
     }
-    set.listed = in_order
-        .iter()
-        .take(12)
-        .map(String::as_str)
-        .collect::<Vec<_>>()
-        .join(", ");
+    set.listed = in_order.iter().take(12).map(String::as_str).collect::<Vec<_>>().join(", ");
     if in_order.len() > 12 {
         set.listed.push_str(", …");
     }
@@ -332,11 +303,7 @@ struct Resolver<'a> {
 }
 
 impl Resolver<'_> {
-    fn type_definition(
-        &self,
-        name: String,
-        source: TypeSource,
-    ) -> Result<TypeDefinition, DefinitionsError> {
+    fn type_definition(&self, name: String, source: TypeSource) -> Result<TypeDefinition, DefinitionsError> {
         let base = source.base.map(|base| self.type_index(&base)).transpose()?;
         let mut elements = Vec::with_capacity(source.elements.len());
         let mut by_json_name = HashMap::new();
@@ -347,14 +314,7 @@ impl Resolver<'_> {
             }
             elements.push(element);
         }
-        Ok(TypeDefinition {
-            name,
-            kind: source.kind,
-            is_abstract: source.is_abstract,
-            base,
-            elements,
-            by_json_name,
-        })
+        Ok(TypeDefinition { name, kind: source.kind, is_abstract: source.is_abstract, base, elements, by_json_name })
     }
 
     fn element(&self, name: String, source: ElementSource) -> Result<Element, DefinitionsError> {
@@ -362,18 +322,9 @@ impl Resolver<'_> {
         for type_name in &source.types {
             types.push((json_name(&name, type_name), self.element_type(type_name)?));
         }
-        let value_set = source
-            .value_set
-            .and_then(|url| self.value_sets.get(&url).copied());
+        let value_set = source.value_set.and_then(|url| self.value_sets.get(&url).copied());
         let repeats = source.max.is_some_and(|max| max != "0" && max != "1");
-        Ok(Element {
-            name,
-            min: source.min,
-            repeats,
-            types,
-            targets: source.targets,
-            value_set,
-        })
+        Ok(Element { name, min: source.min, repeats, types, targets: source.targets, value_set })
     }
 
     fn element_type(&self, name: &str) -> Result<ElementType, DefinitionsError> {
@@ -389,10 +340,7 @@ impl Resolver<'_> {
     }
 
     fn type_index(&self, name: &str) -> Result<TypeIndex, DefinitionsError> {
-        self.by_name
-            .get(name)
-            .copied()
-            .ok_or_else(|| DefinitionsError::Undefined(name.to_owned()))
+        self.by_name.get(name).copied().ok_or_else(|| DefinitionsError::Undefined(name.to_owned()))
     }
 }
 
@@ -427,17 +375,11 @@ pub(crate) mod tests {
         let observation = r4().resource_type("Observation").unwrap();
         let (value, kind) = r4().property(observation, "valueQuantity").unwrap();
         assert_eq!((value.name.as_str(), value.repeats), ("value[x]", false));
-        assert_eq!(
-            kind,
-            ElementType::Complex(r4().type_named("Quantity").unwrap())
-        );
+        assert_eq!(kind, ElementType::Complex(r4().type_named("Quantity").unwrap()));
         let (id, kind) = r4().property(observation, "id").unwrap();
         assert_eq!((id.min, kind), (0, ElementType::Primitive(Primitive::Id)));
         assert!(r4().property(observation, "value").is_none());
-        assert_eq!(
-            r4().element(observation, "effective").unwrap().types.len(),
-            4
-        );
+        assert_eq!(r4().element(observation, "effective").unwrap().types.len(), 4);
         assert!(r4().is_a(observation, "DomainResource"));
     }
 
@@ -446,13 +388,8 @@ pub(crate) mod tests {
         let component = r4().type_named("Observation.component").unwrap();
         let (range, kind) = r4().property(component, "referenceRange").unwrap();
         assert!(range.repeats);
-        let ElementType::Complex(range) = kind else {
-            panic!("{kind:?}")
-        };
-        assert!(matches!(
-            r4().property(range, "low").unwrap().1,
-            ElementType::SimpleQuantity(_)
-        ));
+        let ElementType::Complex(range) = kind else { panic!("{kind:?}") };
+        assert!(matches!(r4().property(range, "low").unwrap().1, ElementType::SimpleQuantity(_)));
     }
 
     #[test]
@@ -472,12 +409,6 @@ pub(crate) mod tests {
     fn abstract_types_and_datatypes_are_no_resource_types() {
         assert!(r4().resource_type("DomainResource").is_none());
         assert!(r4().resource_type("Quantity").is_none());
-        assert_eq!(
-            r4().types
-                .iter()
-                .filter(|t| t.kind == TypeKind::Resource && !t.is_abstract)
-                .count(),
-            146
-        );
+        assert_eq!(r4().types.iter().filter(|t| t.kind == TypeKind::Resource && !t.is_abstract).count(), 146);
     }
 }

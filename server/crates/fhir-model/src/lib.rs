@@ -7,6 +7,7 @@
 pub mod datetime;
 pub mod definitions;
 pub mod outcome;
+pub mod parameters;
 pub mod parse;
 pub mod reference;
 pub mod search;

@@ -87,7 +87,9 @@ impl Token {
             (Some(code), None) if first.is_empty() => (TokenSystem::None, code),
             (Some(code), None) => (TokenSystem::Is(first), code),
             (Some(_), Some(_)) => {
-                return Err("has more than one '|'; the form is system|code, and a '|' inside is written \\|".to_owned());
+                return Err(
+                    "has more than one '|'; the form is system|code, and a '|' inside is written \\|".to_owned()
+                );
             }
         };
         match (&system, code.is_empty()) {
