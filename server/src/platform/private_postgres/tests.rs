@@ -148,6 +148,49 @@ async fn a_second_server_is_refused_but_commands_can_attach() {
     postgres.stop().await;
 }
 
+/// The data directory for [`server_to_be_killed`], which runs in a process of its own.
+const KILLED_SERVER_DATA_DIR: &str = "KILLED_SERVER_DATA_DIR";
+
+#[tokio::test]
+#[ignore = "not a test: the server that a_killed_server_takes_its_postgres_along starts and kills"]
+#[expect(clippy::disallowed_methods, reason = "a process that a test starts has no other way to be told something")]
+async fn server_to_be_killed() {
+    let Some(path) = std::env::var_os(KILLED_SERVER_DATA_DIR) else { return };
+    let settings = PrivatePostgresSettings { durable: true, ..PrivatePostgresSettings::new(path) };
+    let postgres = PrivatePostgres::start(settings).await.unwrap();
+    sql(postgres.connection(), "create table kept as select 1 as one").unwrap();
+    // Long enough to be killed in.
+    tokio::time::sleep(Duration::from_secs(60)).await;
+}
+
+#[tokio::test]
+async fn a_killed_server_takes_its_postgres_along() {
+    let data_dir = DataDir::new();
+    let (_, module) = module_path!().split_once("::").unwrap();
+    let mut server = Command::new(std::env::current_exe().unwrap())
+        .args(["--ignored", "--exact", &format!("{module}::server_to_be_killed")])
+        .env(KILLED_SERVER_DATA_DIR, &data_dir.0)
+        .stdout(Stdio::null())
+        .spawn()
+        .unwrap();
+    let table_exists = || {
+        let connection = PrivatePostgres::attach(&data_dir.0).unwrap();
+        connection.is_some_and(|connection| sql(&connection, "select one from kept").is_ok())
+    };
+    assert!(postmaster::wait_until(Duration::from_secs(60), table_exists));
+    let left_behind = data_dir.postmaster();
+    server.kill().unwrap();
+    server.wait().unwrap();
+    if cfg!(target_os = "linux") {
+        let cluster = data_dir.cluster();
+        let gone = || postmaster::look(&cluster) != Postmaster::Alive(left_behind);
+        assert!(postmaster::wait_until(Duration::from_secs(20), gone), "Postgres outlived its server");
+    }
+    let postgres = data_dir.start().await;
+    assert_eq!(sql(postgres.connection(), "select one from kept").unwrap(), "1");
+    postgres.stop().await;
+}
+
 /// A server killed with SIGKILL leaves a note and a running Postgres (without the parent-death signal, as on macOS).
 #[tokio::test]
 async fn an_orphan_of_a_killed_server_is_stopped_and_replaced() {
@@ -156,9 +199,11 @@ async fn an_orphan_of_a_killed_server_is_stopped_and_replaced() {
     sql(postgres.connection(), "create table kept as select 1 as one").unwrap();
     postgres.stop().await;
     let orphan = start_orphan(&data_dir);
-    let note = RunningNote { owner: 1, postmaster: orphan, socket_dir: PathBuf::from("/nowhere"), port: PORT };
+    let old_socket_dir = nix::unistd::mkdtemp("/tmp/afferent-XXXXXX").unwrap();
+    let note = RunningNote { owner: 1, postmaster: orphan, socket_dir: old_socket_dir.clone(), port: PORT };
     note.write(&data_dir.0).unwrap();
     let postgres = data_dir.start().await;
+    assert!(!old_socket_dir.exists(), "nothing stays in /tmp");
     assert_ne!(data_dir.postmaster(), orphan);
     assert_eq!(sql(postgres.connection(), "select one from kept").unwrap(), "1");
     postgres.stop().await;
@@ -169,6 +214,9 @@ async fn a_postgres_of_somebody_else_is_left_alone() {
     let data_dir = DataDir::new();
     data_dir.start().await.stop().await;
     let stranger = start_orphan(&data_dir);
+    // An old note about another process does not make it ours.
+    let note = RunningNote { owner: 1, postmaster: 1, socket_dir: PathBuf::from("/nowhere"), port: PORT };
+    note.write(&data_dir.0).unwrap();
     let refusal = data_dir.refusal().await;
     assert!(refusal.contains(&format!("did not start (process {stranger})")), "{refusal}");
     assert_eq!(data_dir.postmaster(), stranger, "it still runs");
