@@ -66,7 +66,8 @@ macro_rules! export_decoder {
         #[cfg(target_arch = "wasm32")]
         const _: () = {
             #[global_allocator]
-            static ARENA: $crate::arena::Arena = $crate::arena::Arena::new();
+            static ARENA: $crate::arena::Arena<$crate::arena::linear_memory::LinearMemory> =
+                $crate::arena::Arena::new($crate::arena::linear_memory::LinearMemory);
             type Exported = $crate::ExportedDecoder<$decoder>;
     $crate::bindings::device::export_device_world!(Exported with_types_in $crate::bindings::device);
         };
@@ -80,7 +81,8 @@ macro_rules! export_hub_decoder {
         #[cfg(target_arch = "wasm32")]
         const _: () = {
             #[global_allocator]
-            static ARENA: $crate::arena::Arena = $crate::arena::Arena::new();
+            static ARENA: $crate::arena::Arena<$crate::arena::linear_memory::LinearMemory> =
+                $crate::arena::Arena::new($crate::arena::linear_memory::LinearMemory);
             type Exported = $crate::ExportedHubDecoder<$decoder>;
     $crate::bindings::hub::export_hub_world!(Exported with_types_in $crate::bindings::hub);
         };

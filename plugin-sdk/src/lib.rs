@@ -29,7 +29,7 @@
 //!
 //! `README.md` walks through a whole decoder in fifteen minutes.
 
-#[cfg(target_arch = "wasm32")]
+#[cfg(any(target_arch = "wasm32", test))]
 #[doc(hidden)]
 pub mod arena;
 #[doc(hidden)]
