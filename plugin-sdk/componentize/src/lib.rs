@@ -90,6 +90,7 @@ impl Names {
 }
 
 /// The cargo call, in an environment that is the same from a shell, from `cargo clippy` and from a build script.
+#[expect(clippy::disallowed_methods, reason = "a build tool: cargo speaks to it through the environment")]
 fn cargo(names: &Names, crate_directory: &Path, target_directory: &Path) -> Command {
     let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo")));
     for (name, _) in env::vars_os() {

@@ -9,7 +9,7 @@ use crate::failure::{DecodeFailure, FailureKind, Stage, classify};
 use crate::guest::Guest;
 use crate::output::{self, Declared};
 use crate::world::{DecoderInstance, DecoderWorld, Surface};
-use crate::{HubOutcome, Input, Manifest, Outcome, Shared};
+use crate::{HubOutcome, Input, Limits, Manifest, Outcome, Shared};
 
 /// A decoder that was loaded, checked and tried. `Send + Sync`: any number of threads may call it.
 pub struct Decoder {
@@ -87,6 +87,7 @@ impl Decoder {
     /// [`Decoder::decode`], with what it cost.
     pub fn run(&self, input: &Input) -> Run<Outcome> {
         self.call(
+            Surface::Device,
             input,
             |instance, store| instance.decode(store, input),
             |outcome| output::outcome(&self.shared.limits, &self.shared.registry, &self.declared, outcome),
@@ -104,6 +105,7 @@ impl Decoder {
     /// [`Decoder::split`], with what it cost.
     pub fn run_hub(&self, input: &Input) -> Run<HubOutcome> {
         self.call(
+            Surface::Hub,
             input,
             |instance, store| instance.split(store, input),
             |outcome| output::hub_outcome(&self.shared.limits, &self.shared.registry, &self.declared, outcome),
@@ -112,12 +114,18 @@ impl Decoder {
 
     fn call<T>(
         &self,
+        surface: Surface,
         input: &Input,
         guest: impl FnOnce(&dyn DecoderInstance, &mut Store<Guest>) -> wasmtime::Result<T>,
         check: impl FnOnce(&T) -> Result<(), output::Breach>,
     ) -> Run<T> {
-        if let Some(message) = input_problem(input, &self.shared) {
-            let failure = DecodeFailure { kind: FailureKind::InputTooLarge, message, fuel_used: 0 };
+        let refusal = if surface == self.surface {
+            input_problem(input, &self.shared.limits).map(|message| (FailureKind::InputTooLarge, message))
+        } else {
+            Some((FailureKind::WrongSurface, "a hub's decoder has `split`, a device's `decode`".to_owned()))
+        };
+        if let Some((kind, message)) = refusal {
+            let failure = DecodeFailure { kind, message, fuel_used: 0 };
             return Run { result: Err(failure), stats: RunStats::default() };
         }
         let mut run = enter(&self.shared, self.world.as_ref(), guest);
@@ -165,8 +173,7 @@ pub(crate) fn enter<T>(
 }
 
 /// Why a payload is not given to a decoder.
-fn input_problem(input: &Input, shared: &Shared) -> Option<String> {
-    let limits = &shared.limits;
+fn input_problem(input: &Input, limits: &Limits) -> Option<String> {
     if input.frames.len() > limits.input_frames {
         return Some(format!("{} frames; at most {} are given to a decoder", input.frames.len(), limits.input_frames));
     }

@@ -37,6 +37,9 @@ pub(crate) fn build(limits: &Limits) -> Result<Engine, HostError> {
 /// Where instances live: places that are reserved once and reused, sized by the limits.
 fn pool(limits: &Limits) -> PoolingAllocationConfig {
     let calls = limits.concurrent_calls;
+    // Where the system cannot tell which pages were written, all resident ones would be overwritten for every call: that
+    // is slower than to give the pages back.
+    let resident = if PoolingAllocationConfig::is_pagemap_scan_available() { limits.resident_bytes } else { 0 };
     let mut pool = PoolingAllocationConfig::new();
     pool.total_component_instances(calls)
         .max_core_instances_per_component(limits.core_instances)
@@ -49,8 +52,8 @@ fn pool(limits: &Limits) -> PoolingAllocationConfig {
         .total_tables(calls.saturating_mul(2))
         .table_elements(limits.table_elements)
         .max_memory_size(limits.memory_bytes)
-        .linear_memory_keep_resident(limits.resident_bytes)
-        // The whole function table of a Rust decoder; QuickJS' 2,000 entries fit too.
+        .linear_memory_keep_resident(resident)
+        // The whole function table of a Rust decoder.
         .table_keep_resident(16 << 10)
         // Linux 6.7 tells which pages were written, and only those are reset: a fresh decode takes half the time.
         .pagemap_scan(Enabled::Auto)

@@ -99,6 +99,8 @@ pub enum FailureKind {
     InvalidOutput,
     /// The payload is larger than a decoder is given.
     InputTooLarge,
+    /// A hub's decoder was called for a device, or the reverse. The caller's mistake.
+    WrongSurface,
     /// The host could not make an instance. Not the decoder's fault: to be tried again.
     Host,
 }
@@ -115,6 +117,7 @@ impl FailureKind {
             Self::OutputTooLarge => "output-too-large",
             Self::InvalidOutput => "invalid-output",
             Self::InputTooLarge => "input-too-large",
+            Self::WrongSurface => "wrong-surface",
             Self::Host => "host",
         }
     }

@@ -9,7 +9,8 @@ use wasmtime::component::Component;
 use wit_parser::Resolve;
 
 use crate::{
-    DecodeFailure, FailureKind, Input, Limits, LoadError, Outcome, PluginHost, Registry, Shared, decoder, world,
+    DecodeFailure, FailureKind, HubOutcome, Input, Limits, LoadError, Outcome, PluginHost, Registry, Shared, Surface,
+    decoder, world,
 };
 
 /// The parts of a module that behaves: each can be replaced by one that does not.
@@ -45,18 +46,22 @@ static HOST: LazyLock<PluginHost> =
 impl Module {
     /// A component of the contract's `decoder` world around this module.
     fn component(&self) -> Vec<u8> {
+        self.component_of("decoder", "device", "decode")
+    }
+
+    fn component_of(&self, world: &str, interface: &str, call: &str) -> Vec<u8> {
         let Self { memory, realloc, describe, decode, rest } = self;
         let text = format!(
             "(module {memory} {realloc}
-                (func (export \"afferent:decoder/device@0.1.0#describe\") (result i32) {describe})
-                (func (export \"afferent:decoder/device@0.1.0#decode\") {PARAMETERS} (result i32) {decode})
+                (func (export \"afferent:decoder/{interface}@0.1.0#describe\") (result i32) {describe})
+                (func (export \"afferent:decoder/{interface}@0.1.0#{call}\") {PARAMETERS} (result i32) {decode})
                 {rest})"
         );
         let mut module = wat::parse_str(text).unwrap();
         let mut resolve = Resolve::default();
         let wit = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../plugin-sdk/wit");
         let (package, _) = resolve.push_path(wit).unwrap();
-        let world = resolve.select_world(&[package], Some("decoder")).unwrap();
+        let world = resolve.select_world(&[package], Some(world)).unwrap();
         let encoding = wit_component::StringEncoding::UTF8;
         wit_component::embed_component_metadata(&mut module, &resolve, world, encoding).unwrap();
         componentize::encode(&module).unwrap()
@@ -149,6 +154,28 @@ fn loops_outside_of_the_call() {
         matches!(&error, LoadError::Describe(failure) if failure.kind == FailureKind::OutOfFuel),
         "a decoder that never describes itself is refused: {error}"
     );
+}
+
+#[test]
+fn a_hub_decoder_is_told_from_a_device_decoder_and_splits() {
+    let items = Module { decode: "(i32.const 1024)", ..GOOD };
+    let shared = &HOST.shared;
+    let component = Component::from_binary(&shared.engine, &items.component_of("hub-decoder", "hub", "split")).unwrap();
+    let (surface, world) = world::pick(&shared.engine, &component).unwrap();
+    assert_eq!(surface, Surface::Hub);
+    let split = decoder::enter(shared, world.as_ref(), |instance, store| instance.split(store, &input()));
+    assert_eq!(split.result, Ok(HubOutcome::Items(Vec::new())));
+}
+
+#[test]
+fn recursion_without_end() {
+    let deep = Module {
+        decode: "(call $deep (i32.const 0))",
+        rest: "(func $deep (param i32) (result i32) (i32.add (call $deep (local.get 0)) (i32.const 1)))",
+        ..GOOD
+    };
+    assert!(deep.fails(FailureKind::Trap).message.contains("call stack exhausted"));
+    GOOD.decode().unwrap();
 }
 
 #[test]

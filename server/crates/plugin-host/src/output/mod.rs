@@ -5,6 +5,8 @@
 //! answer invalid: a decoder that is wrong in one place is not trusted in the next.
 
 mod reading;
+#[cfg(test)]
+mod tests;
 mod time;
 
 use std::collections::HashSet;
