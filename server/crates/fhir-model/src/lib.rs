@@ -4,6 +4,8 @@
 //! What comes in never passes through typed structs: it is JSON, checked against the official definitions
 //! (`fhir-profiles/r4`), so that no element, no digit and no order is lost.
 
+pub mod bundle;
+pub mod capability;
 pub mod datetime;
 pub mod definitions;
 pub mod outcome;

@@ -5,6 +5,7 @@
 
 mod control;
 mod parser;
+mod query;
 mod table;
 mod value;
 
@@ -12,6 +13,7 @@ use crate::datetime::DateRange;
 
 pub use control::{Controls, Sort, SortKey, Summary, Total};
 pub use parser::{Search, parse};
+pub use query::decode_query;
 pub use table::{ParameterType, ResourceTable, SearchParameter, TABLE, table_of};
 pub use value::split_escaped;
 
