@@ -15,6 +15,9 @@ const TABLE: &str = "vitals.json";
 /// FHIR's system for `Observation.category`.
 pub const CATEGORY_SYSTEM: &str = "http://terminology.hl7.org/CodeSystem/observation-category";
 
+/// Our code system of context values (`pre-prandial`, `sitting` …); the file is in `fhir-profiles/afferent`.
+pub const CONTEXT_SYSTEM: &str = "https://afferent.dev/fhir/CodeSystem/reading-context";
+
 /// One code from one code system.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct Coding {
@@ -298,7 +301,14 @@ struct ContextRow {
 }
 
 impl ContextRow {
-    fn into_entry(self) -> (String, Context) {
+    fn into_entry(mut self) -> (String, Context) {
+        for value in &mut self.values {
+            value.codings.push(Coding {
+                system: CONTEXT_SYSTEM.to_owned(),
+                code: value.name.clone(),
+                display: Some(value.text.clone()),
+            });
+        }
         let code = Arc::new(Concept { codings: self.codings, text: Some(self.text) });
         (self.name, Context { code, unit: self.unit, values: concepts(self.values) })
     }

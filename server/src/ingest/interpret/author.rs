@@ -2,9 +2,7 @@
 
 use fhir_model::datetime::DateRange;
 use fhir_model::dispositions::Disposition;
-use fhir_model::observation::{
-    self, AuthorError, Binding, Draft, EffectiveRange, Effective, IndexColumns, Value,
-};
+use fhir_model::observation::{self, AuthorError, Binding, Draft, Effective, EffectiveRange, IndexColumns, Value};
 use fhir_model::vitals::Coding;
 
 use super::{Interpreted, Tables};

@@ -4,7 +4,7 @@
 use chrono::SecondsFormat;
 use fhir_model::observation::{AuthorError, Binding};
 
-use super::{Interpreted, InterpretContext, Tables, author, stable_identifier};
+use super::{InterpretContext, Interpreted, Tables, author, stable_identifier};
 
 /// One line: status, where it goes, what it counts for, where its time comes from, and why it is odd. No values.
 ///
@@ -32,11 +32,7 @@ pub fn outlook(interpreted: &Interpreted) -> String {
 ///
 /// # Errors
 /// [`AuthorError`] when the resource cannot be written.
-pub fn preview(
-    interpreted: &Interpreted,
-    context: &InterpretContext,
-    tables: &Tables,
-) -> Result<String, AuthorError> {
+pub fn preview(interpreted: &Interpreted, context: &InterpretContext, tables: &Tables) -> Result<String, AuthorError> {
     let key = interpreted.identity.record_key("example");
     let identifier = stable_identifier("example", &key, &interpreted.identity_kind, Some("example"));
     let written_at = context.received_at.to_rfc3339_opts(SecondsFormat::Millis, true);

@@ -4,7 +4,10 @@
 //! the device says that its clock is not set or at fault, when it lies before [`FIRST_YEAR`] or later than the receipt by
 //! more than the tolerance, or when it is no time at all. Its own text is kept in every case.
 
-use chrono::{DateTime, Datelike, FixedOffset, LocalResult, NaiveDateTime, Offset, SecondsFormat, TimeDelta, TimeZone, Timelike, Utc};
+use chrono::{
+    DateTime, Datelike, FixedOffset, LocalResult, NaiveDateTime, Offset, SecondsFormat, TimeDelta, TimeZone, Timelike,
+    Utc,
+};
 use fhir_model::observation::Effective;
 use plugin_host::{DeviceTime, Reading};
 

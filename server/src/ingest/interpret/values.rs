@@ -127,7 +127,9 @@ pub(super) fn code(
     unit: Option<&str>,
 ) -> Arc<Concept> {
     let known = vital.map(|vital| vital.code_for(unit));
-    if codings.is_empty() && let Some(known) = known {
+    if codings.is_empty()
+        && let Some(known) = known
+    {
         return Arc::clone(known);
     }
     let mut concept = known.map(|known| Concept::clone(known)).unwrap_or_default();
@@ -254,12 +256,9 @@ fn samples(given: &plugin_host::SampledData, tables: &Tables) -> Measured {
 /// Which limit the value breaks, if any.
 fn outside(vital: &Vital, measured: &Measured) -> Option<&'static str> {
     let number = measured.canonical?;
-    let breaks = |limits: &Option<fhir_model::vitals::Limits>| limits.as_ref().is_some_and(|limits| !limits.contain(number));
-    if breaks(&vital.hard) {
-        Some("outside-hard-range")
-    } else {
-        breaks(&vital.soft).then_some("outside-soft-range")
-    }
+    let breaks =
+        |limits: &Option<fhir_model::vitals::Limits>| limits.as_ref().is_some_and(|limits| !limits.contain(number));
+    if breaks(&vital.hard) { Some("outside-hard-range") } else { breaks(&vital.soft).then_some("outside-soft-range") }
 }
 
 /// Which relations between the parts do not hold.

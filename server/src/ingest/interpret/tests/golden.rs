@@ -47,7 +47,8 @@ fn body_weight_keeps_its_digits() {
 
 #[test]
 fn body_temperature_with_its_site() {
-    let reading = Reading { body_site: Some("ear".to_owned()), ..reading("body-temperature", quantity("36.60", "Cel")) };
+    let reading =
+        Reading { body_site: Some("ear".to_owned()), ..reading("body-temperature", quantity("36.60", "Cel")) };
     check(&reading, include_str!("golden/body-temperature.json"), PLAIN);
 }
 
@@ -72,7 +73,8 @@ fn demonstration_data_is_labelled() {
 #[test]
 fn a_special_value_is_a_reason_and_no_number() {
     let reading = reading("body-temperature", absent("positive-infinity"));
-    let expected = "final; not forwarded; counts for nothing; time: device-local; because: The payload carries no value.";
+    let expected =
+        "final; not forwarded; counts for nothing; time: device-local; because: The payload carries no value.";
     check(&reading, include_str!("golden/body-temperature-absent.json"), expected);
 }
 

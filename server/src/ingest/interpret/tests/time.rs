@@ -35,23 +35,46 @@ fn a_wall_clock_is_read_in_its_zone() {
 
 #[test]
 fn an_offset_of_the_payload_stays() {
-    check(&zoned("2026-11-22T08:30:00-05:00"), &InterpretContext::new(instant("2026-11-22T13:30:05Z"), BERLIN),
-        "2026-11-22T08:30:00-05:00", TimeSource::DeviceZoned, &[]);
+    check(
+        &zoned("2026-11-22T08:30:00-05:00"),
+        &InterpretContext::new(instant("2026-11-22T13:30:05Z"), BERLIN),
+        "2026-11-22T08:30:00-05:00",
+        TimeSource::DeviceZoned,
+        &[],
+    );
     check(&zoned("2026-11-22T08:30:00Z"), &context(), "2026-11-22T08:30:00Z", TimeSource::DeviceZoned, &[]);
 }
 
 #[test]
 fn the_repeated_hour_is_the_first_one_and_flagged() {
-    check(&local("2026-10-25T02:30:00"), &context(), "2026-10-25T02:30:00+02:00", TimeSource::DeviceLocal, &["time-repeated-hour"]);
+    check(
+        &local("2026-10-25T02:30:00"),
+        &context(),
+        "2026-10-25T02:30:00+02:00",
+        TimeSource::DeviceLocal,
+        &["time-repeated-hour"],
+    );
     check(&local("2026-10-25T03:00:00"), &context(), "2026-10-25T03:00:00+01:00", TimeSource::DeviceLocal, &[]);
 }
 
 #[test]
 fn the_skipped_hour_has_the_offset_from_before() {
-    check(&local("2026-03-29T02:30:00"), &context(), "2026-03-29T02:30:00+01:00", TimeSource::DeviceLocal, &["time-skipped-hour"]);
+    check(
+        &local("2026-03-29T02:30:00"),
+        &context(),
+        "2026-03-29T02:30:00+01:00",
+        TimeSource::DeviceLocal,
+        &["time-skipped-hour"],
+    );
     // Samoa skipped the whole of 30 December 2011.
     let samoa = InterpretContext::new(instant("2026-11-22T11:00:00Z"), chrono_tz::Pacific::Apia);
-    check(&local("2011-12-30T12:00:00"), &samoa, "2011-12-30T12:00:00-10:00", TimeSource::DeviceLocal, &["time-skipped-hour"]);
+    check(
+        &local("2011-12-30T12:00:00"),
+        &samoa,
+        "2011-12-30T12:00:00-10:00",
+        TimeSource::DeviceLocal,
+        &["time-skipped-hour"],
+    );
 }
 
 #[test]
@@ -73,7 +96,15 @@ fn the_future_is_not_believed_beyond_the_tolerance() {
 #[test]
 fn what_cannot_be_right_is_not_believed() {
     let lost = ["device-time-untrusted", "time-from-receipt"];
-    for text in ["1970-01-01T10:26:21", "1999-12-31T22:00:00", "2026-02-30T10:00:00", "2026-13-01T00:00:00", "2026-11-22T08:30:60", "", "17:00"] {
+    for text in [
+        "1970-01-01T10:26:21",
+        "1999-12-31T22:00:00",
+        "2026-02-30T10:00:00",
+        "2026-13-01T00:00:00",
+        "2026-11-22T08:30:60",
+        "",
+        "17:00",
+    ] {
         check(&local(text), &context(), "2026-11-22T12:00:00+01:00", TimeSource::Receipt, &lost);
     }
     check(&zoned("2026-11-22T08:30:00"), &context(), "2026-11-22T12:00:00+01:00", TimeSource::Receipt, &lost);
@@ -81,7 +112,13 @@ fn what_cannot_be_right_is_not_believed() {
         let reading = Reading { clock_state: state.to_owned(), ..local("2026-11-22T08:30:00") };
         check(&reading, &context(), "2026-11-22T12:00:00+01:00", TimeSource::Receipt, &lost);
     }
-    check(&flagged(local("2026-11-22T08:30:00"), &["time-fault"]), &context(), "2026-11-22T12:00:00+01:00", TimeSource::Receipt, &lost);
+    check(
+        &flagged(local("2026-11-22T08:30:00"), &["time-fault"]),
+        &context(),
+        "2026-11-22T12:00:00+01:00",
+        TimeSource::Receipt,
+        &lost,
+    );
 }
 
 #[test]
@@ -109,12 +146,19 @@ fn ticks_are_counted_back_from_the_capture() {
     check(&ticks, &captured, "2026-11-22T11:58:00+01:00", TimeSource::DeviceRelative, &[]);
     check(&ticks, &context(), "2026-11-22T11:58:30+01:00", TimeSource::DeviceRelative, &["time-from-receipt"]);
     let endless = timed(DeviceTime::BeforeCapture(u64::MAX));
-    check(&endless, &context(), "2026-11-22T12:00:00+01:00", TimeSource::Receipt, &["device-time-untrusted", "time-from-receipt"]);
+    check(
+        &endless,
+        &context(),
+        "2026-11-22T12:00:00+01:00",
+        TimeSource::Receipt,
+        &["device-time-untrusted", "time-from-receipt"],
+    );
 }
 
 #[test]
 fn a_stored_reading_without_a_clock_waits_for_a_person() {
-    let reading = flagged(Reading { clock_state: "not-set".to_owned(), ..local("2017-01-01T01:34:19") }, &["from-storage"]);
+    let reading =
+        flagged(Reading { clock_state: "not-set".to_owned(), ..local("2017-01-01T01:34:19") }, &["from-storage"]);
     let interpreted = interpret(&reading, &context(), &tables());
     assert!(interpreted.disposition.held && !interpreted.disposition.forwarded);
     assert!(!meaning(&flagged(local("2026-11-20T01:34:19"), &["from-storage"])).disposition.held);

@@ -144,8 +144,17 @@ fn control_solution_never_becomes_an_observation() {
 fn nobody_wearing_it_is_found_out_in_the_transaction() {
     let interpreted = meaning(&reading("body-weight", quantity("70.250", "kg")));
     let binding = fhir_model::observation::Binding {
-        id: "a", version: 1, last_updated: "2026-11-22T11:00:00Z", source: None, identifier_system: "urn:uuid:x",
-        identifier_value: "y", subject: None, device: None, device_display: None, has_member: &[], derived_from: &[],
+        id: "a",
+        version: 1,
+        last_updated: "2026-11-22T11:00:00Z",
+        source: None,
+        identifier_system: "urn:uuid:x",
+        identifier_value: "y",
+        subject: None,
+        device: None,
+        device_display: None,
+        has_member: &[],
+        derived_from: &[],
     };
     let tables = tables();
     let authored = super::super::author(&interpreted, &binding, &[], &tables).unwrap();
