@@ -71,7 +71,7 @@ const fn days(year: u16, month: u8) -> u8 {
     }
 }
 
-/// Appends two decimal digits. Formatting machinery would be most of a decoder's size.
+/// Appends two decimal digits; every decode with a time does this, so it avoids the formatting machinery.
 fn push_two(text: &mut String, number: u8) {
     text.push(char::from(b'0' + number / 10 % 10));
     text.push(char::from(b'0' + number % 10));

@@ -61,3 +61,8 @@ pub use date_time::{DateTime, WallClock};
 pub use decimal::Number;
 pub use export::{Decoder, ExportedDecoder, ExportedHubDecoder, HubDecoder};
 pub use values::{hub_value_lines, outcome_name, value_lines};
+
+/// The guide's decoder compiles.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Guide;
