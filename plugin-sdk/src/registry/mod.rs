@@ -25,7 +25,8 @@ pub use flag::flags;
 pub use kind::kinds;
 
 words! {
-    /// What a person should know before trusting a value. `fhir-profiles/registry.json` says which of them the host computes: a decoder does not say those.
+    /// What a person should know before trusting a value. `fhir-profiles/registry.json` says which of them the host
+    /// computes: a decoder does not say those.
     warnings {
         /// The value is well formed and outside what a body can show, or the parts contradict each other (systolic below diastolic).
         IMPLAUSIBLE = "implausible",

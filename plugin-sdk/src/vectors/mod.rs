@@ -189,3 +189,17 @@ pub fn example_problems<D: Decoder>() -> Vec<String> {
     }
     problems
 }
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod tests {
+    use serde_json::Value;
+
+    #[test]
+    fn the_hosts_warnings_are_those_of_the_registry() {
+        let registry: Value = serde_json::from_str(include_str!("../../../fhir-profiles/registry.json")).unwrap();
+        let of_host = |warning: &&Value| warning["by"] == "host";
+        let warnings = registry["warnings"].as_array().unwrap().iter().filter(of_host);
+        assert_eq!(warnings.map(|warning| warning["name"].as_str().unwrap()).collect::<Vec<_>>(), super::HOST_WARNINGS);
+    }
+}
