@@ -1,4 +1,4 @@
-//! The CapabilityStatement (`GET [base]/metadata`), from the same table that the search parser uses, so that it cannot
+//! The `CapabilityStatement` (`GET [base]/metadata`), from the same table that the search parser uses, so that it cannot
 //! promise what is not there (<https://hl7.org/fhir/R4/capabilitystatement.html>).
 
 use serde_json::{Value, json};
@@ -38,7 +38,7 @@ pub struct ResourceCapability<'a> {
     pub supported_profiles: &'a [&'a str],
 }
 
-/// The CapabilityStatement as JSON.
+/// The `CapabilityStatement` as JSON.
 #[must_use]
 pub fn capability_statement(statement: &Statement<'_>) -> Value {
     let resources: Vec<Value> = statement.resources.iter().map(resource).collect();
@@ -113,7 +113,7 @@ mod tests {
     #![expect(clippy::unwrap_used, reason = "tests")]
     use super::*;
     use crate::definitions::tests::r4;
-    use crate::parse::Resource;
+    use crate::resource::Resource;
     use crate::validate::{Options, validate};
 
     #[test]

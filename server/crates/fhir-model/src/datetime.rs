@@ -4,9 +4,7 @@
 //! Without an offset a time is read as UTC: a server that serves several zones has no better answer, and the
 //! specification leaves it to the server. Instants are cut to microseconds, which is what Postgres holds.
 
-use chrono::{
-    DateTime, Days, FixedOffset, Months, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta, Utc,
-};
+use chrono::{DateTime, Days, FixedOffset, Months, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta, Utc};
 
 /// How exactly a date was given.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -42,9 +40,7 @@ pub struct DateRange {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum DateError {
     /// Not of the form that FHIR prescribes.
-    #[error(
-        "is not of the form YYYY, YYYY-MM, YYYY-MM-DD or YYYY-MM-DDThh:mm:ss(.sss)(Z or +hh:mm)"
-    )]
+    #[error("is not of the form YYYY, YYYY-MM, YYYY-MM-DD or YYYY-MM-DDThh:mm:ss(.sss)(Z or +hh:mm)")]
     Form,
     /// Well formed, but there is no such day or time.
     #[error("names a day or time that does not exist")]
@@ -76,39 +72,22 @@ impl DateRange {
             _ => day.checked_add_days(Days::new(1))?,
         };
         let midnight = |day: NaiveDate| day.and_time(NaiveTime::MIN).and_utc();
-        Some(Self {
-            low: midnight(day),
-            high: midnight(after),
-            precision,
-            zoned: false,
-        })
+        Some(Self { low: midnight(day), high: midnight(after), precision, zoned: false })
     }
 
     fn of_time(day: NaiveDate, text: &str) -> Result<Self, DateError> {
         let (clock, offset) = split_offset(text)?;
         let (time, precision, width) = parse_clock(clock)?;
-        let local = day
-            .and_time(NaiveTime::MIN)
-            .checked_add_signed(time)
-            .ok_or(DateError::NoSuchDay)?;
+        let local = day.and_time(NaiveTime::MIN).checked_add_signed(time).ok_or(DateError::NoSuchDay)?;
         let low = to_utc(local, offset).ok_or(DateError::NoSuchDay)?;
         let high = low.checked_add_signed(width).ok_or(DateError::NoSuchDay)?;
-        Ok(Self {
-            low,
-            high,
-            precision,
-            zoned: offset.is_some(),
-        })
+        Ok(Self { low, high, precision, zoned: offset.is_some() })
     }
 }
 
 fn to_utc(local: NaiveDateTime, offset: Option<FixedOffset>) -> Option<DateTime<Utc>> {
     let seconds = offset.map_or(0, |offset| offset.local_minus_utc());
-    Some(
-        local
-            .checked_sub_signed(TimeDelta::seconds(i64::from(seconds)))?
-            .and_utc(),
-    )
+    Some(local.checked_sub_signed(TimeDelta::seconds(i64::from(seconds)))?.and_utc())
 }
 
 fn parse_date(text: &str) -> Result<(NaiveDate, Precision), DateError> {
@@ -128,8 +107,7 @@ fn parse_date(text: &str) -> Result<(NaiveDate, Precision), DateError> {
     if year == 0 {
         return Err(DateError::NoSuchDay);
     }
-    let day = NaiveDate::from_ymd_opt(year, month.unwrap_or(1), day.unwrap_or(1))
-        .ok_or(DateError::NoSuchDay)?;
+    let day = NaiveDate::from_ymd_opt(year, month.unwrap_or(1), day.unwrap_or(1)).ok_or(DateError::NoSuchDay)?;
     Ok((day, precision))
 }
 
@@ -148,8 +126,7 @@ fn split_offset(text: &str) -> Result<(&str, Option<FixedOffset>), DateError> {
     if minutes > 59 || hours > 14 || (hours == 14 && minutes > 0) {
         return Err(DateError::NoSuchDay);
     }
-    let seconds =
-        i32::try_from(hours * 3600 + minutes * 60).map_err(|_too_large| DateError::NoSuchDay)?;
+    let seconds = i32::try_from(hours * 3600 + minutes * 60).map_err(|_too_large| DateError::NoSuchDay)?;
     let offset = FixedOffset::east_opt(if sign == "-" { -seconds } else { seconds });
     Ok((clock, Some(offset.ok_or(DateError::NoSuchDay)?)))
 }
@@ -163,31 +140,22 @@ fn parse_clock(text: &str) -> Result<(TimeDelta, Precision, TimeDelta), DateErro
     if parts.next().is_some() {
         return Err(DateError::Form);
     }
-    let (seconds, fraction) = match seconds.map(|text| {
-        text.split_once('.')
-            .map_or((text, None), |(s, f)| (s, Some(f)))
-    }) {
+    let (seconds, fraction) = match seconds.map(|text| text.split_once('.').map_or((text, None), |(s, f)| (s, Some(f))))
+    {
         None => (None, None),
-        Some((seconds, fraction)) => (
-            Some(digits(seconds, 2)?),
-            fraction.map(parse_fraction).transpose()?,
-        ),
+        Some((seconds, fraction)) => (Some(digits(seconds, 2)?), fraction.map(parse_fraction).transpose()?),
     };
     // Leap seconds exist: 60 is allowed and means the first instant of the next minute.
     if hours > 23 || minutes > 59 || seconds.is_some_and(|seconds| seconds > 60) {
         return Err(DateError::NoSuchDay);
     }
-    let whole = TimeDelta::seconds(i64::from(
-        hours * 3600 + minutes * 60 + seconds.unwrap_or(0),
-    ));
+    let whole = TimeDelta::seconds(i64::from(hours * 3600 + minutes * 60 + seconds.unwrap_or(0)));
     Ok(match (seconds, fraction) {
         (None, _) => (whole, Precision::Minute, TimeDelta::minutes(1)),
         (_, None) => (whole, Precision::Second, TimeDelta::seconds(1)),
-        (_, Some((micros, width))) => (
-            whole + TimeDelta::microseconds(micros),
-            Precision::Fraction,
-            TimeDelta::microseconds(width),
-        ),
+        (_, Some((micros, width))) => {
+            (whole + TimeDelta::microseconds(micros), Precision::Fraction, TimeDelta::microseconds(width))
+        }
     })
 }
 
@@ -228,42 +196,21 @@ mod tests {
 
     #[test]
     fn partial_dates_are_ranges() {
-        assert_eq!(
-            range("2024"),
-            pair("2024-01-01T00:00:00+00:00", "2025-01-01T00:00:00+00:00")
-        );
-        assert_eq!(
-            range("2024-02"),
-            pair("2024-02-01T00:00:00+00:00", "2024-03-01T00:00:00+00:00")
-        );
-        assert_eq!(
-            range("2024-02-29"),
-            pair("2024-02-29T00:00:00+00:00", "2024-03-01T00:00:00+00:00")
-        );
+        assert_eq!(range("2024"), pair("2024-01-01T00:00:00+00:00", "2025-01-01T00:00:00+00:00"));
+        assert_eq!(range("2024-02"), pair("2024-02-01T00:00:00+00:00", "2024-03-01T00:00:00+00:00"));
+        assert_eq!(range("2024-02-29"), pair("2024-02-29T00:00:00+00:00", "2024-03-01T00:00:00+00:00"));
         assert_eq!(range("9999-12-31").1, "+10000-01-01T00:00:00+00:00");
     }
 
     #[test]
     fn times_keep_their_offset_and_precision() {
-        assert_eq!(
-            range("2026-11-22T20:52:10+01:00"),
-            pair("2026-11-22T19:52:10+00:00", "2026-11-22T19:52:11+00:00")
-        );
+        assert_eq!(range("2026-11-22T20:52:10+01:00"), pair("2026-11-22T19:52:10+00:00", "2026-11-22T19:52:11+00:00"));
         assert_eq!(
             range("2026-11-22T20:52:10.12Z"),
-            pair(
-                "2026-11-22T20:52:10.120+00:00",
-                "2026-11-22T20:52:10.130+00:00"
-            )
+            pair("2026-11-22T20:52:10.120+00:00", "2026-11-22T20:52:10.130+00:00")
         );
-        assert_eq!(
-            range("2026-11-22T20:52"),
-            pair("2026-11-22T20:52:00+00:00", "2026-11-22T20:53:00+00:00")
-        );
-        assert_eq!(
-            range("2026-11-22T20:52:10.1234567Z").0,
-            "2026-11-22T20:52:10.123456+00:00"
-        );
+        assert_eq!(range("2026-11-22T20:52"), pair("2026-11-22T20:52:00+00:00", "2026-11-22T20:53:00+00:00"));
+        assert_eq!(range("2026-11-22T20:52:10.1234567Z").0, "2026-11-22T20:52:10.123456+00:00");
         assert_eq!(range("2016-12-31T23:59:60Z").0, "2017-01-01T00:00:00+00:00");
         let minute = DateRange::parse("2026-11-22T20:52").unwrap();
         assert_eq!((minute.precision, minute.zoned), (Precision::Minute, false));

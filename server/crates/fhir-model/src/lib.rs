@@ -1,5 +1,5 @@
 //! FHIR R4 without HTTP and SQL: reading and validating what comes in, authoring what goes out, the grammar of
-//! search, index values, Bundles and OperationOutcome. The only crate that names fhirbolt.
+//! search, index values, Bundles and `OperationOutcome`. The only crate that names fhirbolt.
 //!
 //! What comes in never passes through typed structs: it is JSON, checked against the official definitions
 //! (`fhir-profiles/r4`), so that no element, no digit and no order is lost.
@@ -12,6 +12,7 @@ pub mod outcome;
 pub mod parameters;
 pub mod parse;
 pub mod reference;
+pub mod resource;
 pub mod search;
 pub mod decimal;
 pub mod units;

@@ -1,4 +1,4 @@
-//! OperationOutcome: how every FHIR answer says what was wrong, where, and what would be right
+//! `OperationOutcome`: how every FHIR answer says what was wrong, where, and what would be right
 //! (<https://hl7.org/fhir/R4/operationoutcome.html>).
 
 use std::fmt;
@@ -33,9 +33,7 @@ impl IssueSeverity {
     /// The severity a code stands for; `None` for a code that R4 does not know.
     #[must_use]
     pub fn from_code(code: &str) -> Option<Self> {
-        [Self::Fatal, Self::Error, Self::Warning, Self::Information]
-            .into_iter()
-            .find(|known| known.as_str() == code)
+        [Self::Fatal, Self::Error, Self::Warning, Self::Information].into_iter().find(|known| known.as_str() == code)
     }
 }
 
@@ -138,7 +136,7 @@ pub struct Issue {
     pub code: IssueCode,
     /// For people: what is wrong and what would be right. Never patient data.
     pub diagnostics: Option<String>,
-    /// FHIRPath of the elements concerned, such as `Observation.component[1].valueQuantity.value`; for search,
+    /// `FHIRPath` of the elements concerned, such as `Observation.component[1].valueQuantity.value`; for search,
     /// `http.name` of the parameter, as R4 asks for.
     pub expression: Vec<String>,
     /// `details.text`: a stable, short text of ours where there is one.
@@ -161,22 +159,16 @@ impl Issue {
     /// An issue with severity `warning` and no place.
     #[must_use]
     pub fn warning(code: IssueCode, diagnostics: impl Into<String>) -> Self {
-        Self {
-            severity: IssueSeverity::Warning,
-            ..Self::error(code, diagnostics)
-        }
+        Self { severity: IssueSeverity::Warning, ..Self::error(code, diagnostics) }
     }
 
     /// An issue with severity `information` and no place.
     #[must_use]
     pub fn information(code: IssueCode, diagnostics: impl Into<String>) -> Self {
-        Self {
-            severity: IssueSeverity::Information,
-            ..Self::error(code, diagnostics)
-        }
+        Self { severity: IssueSeverity::Information, ..Self::error(code, diagnostics) }
     }
 
-    /// The same issue, at this FHIRPath (added to those it already has).
+    /// The same issue, at this `FHIRPath` (added to those it already has).
     #[must_use]
     pub fn at(mut self, expression: impl Into<String>) -> Self {
         self.expression.push(expression.into());
@@ -277,9 +269,7 @@ mod tests {
 
     #[test]
     fn writes_only_what_is_there() {
-        let issue = Issue::error(IssueCode::Required, "Observation.code is missing")
-            .at("Observation")
-            .with_details("");
+        let issue = Issue::error(IssueCode::Required, "Observation.code is missing").at("Observation").with_details("");
         assert_eq!(
             OperationOutcome::from(issue).to_text(),
             r#"{"resourceType":"OperationOutcome","issue":[{"severity":"error","code":"required","diagnostics":"Observation.code is missing","expression":["Observation"]}]}"#
@@ -289,10 +279,7 @@ mod tests {
     #[test]
     fn no_issue_is_still_a_valid_resource() {
         let text = OperationOutcome::default().to_text();
-        assert!(
-            text.contains(r#""severity":"information","code":"informational""#),
-            "{text}"
-        );
+        assert!(text.contains(r#""severity":"information","code":"informational""#), "{text}");
     }
 
     #[test]
@@ -301,10 +288,7 @@ mod tests {
         for code in IssueCode::ALL {
             assert_eq!(IssueCode::from_code(code.as_str()), Some(*code));
         }
-        assert_eq!(
-            IssueSeverity::from_code("warning"),
-            Some(IssueSeverity::Warning)
-        );
+        assert_eq!(IssueSeverity::from_code("warning"), Some(IssueSeverity::Warning));
         assert_eq!(IssueCode::from_code("nonsense"), None);
     }
 }

@@ -42,11 +42,7 @@ impl<'a> Reference<'a> {
     /// Takes a reference apart; `None` when it has none of the forms.
     #[must_use]
     pub fn parse(text: &'a str) -> Option<Self> {
-        if text.is_empty()
-            || text
-                .chars()
-                .any(|char| char.is_whitespace() || char.is_control())
-        {
+        if text.is_empty() || text.chars().any(|char| char.is_whitespace() || char.is_control()) {
             return None;
         }
         if let Some(id) = text.strip_prefix('#') {
@@ -56,17 +52,11 @@ impl<'a> Reference<'a> {
             return is_urn(text).then_some(Self::Urn(text));
         }
         if let Some((scheme, rest)) = text.split_once("://") {
-            return is_scheme(scheme)
-                .then(|| Self::parse_url(text, scheme.len() + 3, rest))
-                .flatten();
+            return is_scheme(scheme).then(|| Self::parse_url(text, scheme.len() + 3, rest)).flatten();
         }
         if let Some((resource_type, query)) = text.split_once('?') {
-            return (is_type_name(resource_type) && query.contains('=')).then_some(
-                Self::Conditional {
-                    resource_type,
-                    query,
-                },
-            );
+            return (is_type_name(resource_type) && query.contains('='))
+                .then_some(Self::Conditional { resource_type, query });
         }
         Local::parse(text).map(Self::Relative)
     }
@@ -76,10 +66,9 @@ impl<'a> Reference<'a> {
     pub fn on_server(&self, bases: &[&str]) -> Option<Local<'a>> {
         match self {
             Self::Relative(local) => Some(*local),
-            Self::Absolute { base, local } => bases
-                .iter()
-                .any(|own| own.trim_end_matches('/') == *base)
-                .then_some(*local),
+            Self::Absolute { base, local } => {
+                bases.iter().any(|own| own.trim_end_matches('/') == *base).then_some(*local)
+            }
             _ => None,
         }
     }
@@ -99,15 +88,10 @@ impl<'a> Reference<'a> {
             return None;
         }
         // The last two segments are type and id, or the last four with `_history`; the host is never one of them.
-        let mut slashes = text
-            .rmatch_indices('/')
-            .map(|(at, _)| at)
-            .filter(|at| *at >= host_at);
+        let mut slashes = text.rmatch_indices('/').map(|(at, _)| at).filter(|at| *at >= host_at);
         let splits = [slashes.nth(1), slashes.nth(1)];
-        let found = splits
-            .into_iter()
-            .flatten()
-            .find_map(|at| Some((text.get(..at)?, Local::parse(text.get(at + 1..)?)?)));
+        let found =
+            splits.into_iter().flatten().find_map(|at| Some((text.get(..at)?, Local::parse(text.get(at + 1..)?)?)));
         Some(match found {
             Some((base, local)) => Self::Absolute { base, local },
             None => Self::Url(text),
@@ -126,11 +110,7 @@ impl<'a> Local<'a> {
             (Some("_history"), Some(version), None) if is_id(version) => Some(version),
             _ => return None,
         };
-        (is_type_name(resource_type) && is_id(id)).then_some(Self {
-            resource_type,
-            id,
-            version,
-        })
+        (is_type_name(resource_type) && is_id(id)).then_some(Self { resource_type, id, version })
     }
 }
 
@@ -138,16 +118,13 @@ impl<'a> Local<'a> {
 #[must_use]
 pub fn is_id(text: &str) -> bool {
     (1..=64).contains(&text.len())
-        && text
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'.')
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'.')
 }
 
 /// True for what looks like a resource type; whether there is such a type, the definitions know.
 #[must_use]
 pub fn is_type_name(text: &str) -> bool {
-    text.starts_with(|first: char| first.is_ascii_uppercase())
-        && text.bytes().all(|byte| byte.is_ascii_alphabetic())
+    text.starts_with(|first: char| first.is_ascii_uppercase()) && text.bytes().all(|byte| byte.is_ascii_alphabetic())
 }
 
 /// True for `urn:uuid:` with a UUID (lower case, as FHIR wants it).
@@ -158,28 +135,22 @@ pub fn is_urn_uuid(text: &str) -> bool {
     };
     let parts: Vec<&str> = uuid.split('-').collect();
     parts.iter().map(|part| part.len()).eq([8, 4, 4, 4, 12])
-        && parts.iter().all(|part| {
-            part.bytes()
-                .all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
-        })
+        && parts.iter().all(|part| part.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f')))
 }
 
 fn is_urn(text: &str) -> bool {
     match text.strip_prefix("urn:uuid:") {
         // Upper case is tolerated in references: only equality with a fullUrl matters.
         Some(_) => is_urn_uuid(&text.to_ascii_lowercase()),
-        None => text
-            .strip_prefix("urn:")
-            .and_then(|rest| rest.split_once(':'))
-            .is_some_and(|(_, name)| !name.is_empty()),
+        None => {
+            text.strip_prefix("urn:").and_then(|rest| rest.split_once(':')).is_some_and(|(_, name)| !name.is_empty())
+        }
     }
 }
 
 fn is_scheme(text: &str) -> bool {
     text.starts_with(|first: char| first.is_ascii_alphabetic())
-        && text
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-' | b'.'))
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-' | b'.'))
 }
 
 #[cfg(test)]
@@ -187,52 +158,33 @@ mod tests {
     use super::*;
 
     fn local<'a>(resource_type: &'a str, id: &'a str, version: Option<&'a str>) -> Local<'a> {
-        Local {
-            resource_type,
-            id,
-            version,
-        }
+        Local { resource_type, id, version }
     }
 
     #[test]
     fn takes_every_form_apart() {
-        assert_eq!(
-            Reference::parse("Patient/1"),
-            Some(Reference::Relative(local("Patient", "1", None)))
-        );
+        assert_eq!(Reference::parse("Patient/1"), Some(Reference::Relative(local("Patient", "1", None))));
         assert_eq!(
             Reference::parse("Patient/a.b-c/_history/2"),
             Some(Reference::Relative(local("Patient", "a.b-c", Some("2"))))
         );
         assert_eq!(
             Reference::parse("https://ehr.example/r4/Patient/1/_history/2"),
-            Some(Reference::Absolute {
-                base: "https://ehr.example/r4",
-                local: local("Patient", "1", Some("2"))
-            })
+            Some(Reference::Absolute { base: "https://ehr.example/r4", local: local("Patient", "1", Some("2")) })
         );
         assert_eq!(
             Reference::parse("http://localhost:8080/Patient/1"),
-            Some(Reference::Absolute {
-                base: "http://localhost:8080",
-                local: local("Patient", "1", None)
-            })
+            Some(Reference::Absolute { base: "http://localhost:8080", local: local("Patient", "1", None) })
         );
         let urn = "urn:uuid:0195c3f0-0000-7000-8000-00000000000a";
         assert_eq!(Reference::parse(urn), Some(Reference::Urn(urn)));
         assert_eq!(
             Reference::parse("Patient?identifier=s|v"),
-            Some(Reference::Conditional {
-                resource_type: "Patient",
-                query: "identifier=s|v"
-            })
+            Some(Reference::Conditional { resource_type: "Patient", query: "identifier=s|v" })
         );
         assert_eq!(Reference::parse("#d1"), Some(Reference::Fragment("d1")));
         assert_eq!(Reference::parse("#"), Some(Reference::Fragment("")));
-        assert_eq!(
-            Reference::parse("https://example.org/about"),
-            Some(Reference::Url("https://example.org/about"))
-        );
+        assert_eq!(Reference::parse("https://example.org/about"), Some(Reference::Url("https://example.org/about")));
     }
 
     #[test]
@@ -263,13 +215,8 @@ mod tests {
     fn own_absolute_urls_are_local() {
         let text = "https://us.example/t/a/fhir/r4/Device/7";
         let reference = Reference::parse(text);
-        let found = reference
-            .and_then(|reference| reference.on_server(&["https://us.example/t/a/fhir/r4/"]));
+        let found = reference.and_then(|reference| reference.on_server(&["https://us.example/t/a/fhir/r4/"]));
         assert_eq!(found, Some(local("Device", "7", None)));
-        assert_eq!(
-            reference
-                .and_then(|reference| reference.on_server(&["https://us.example/t/b/fhir/r4"])),
-            None
-        );
+        assert_eq!(reference.and_then(|reference| reference.on_server(&["https://us.example/t/b/fhir/r4"])), None);
     }
 }

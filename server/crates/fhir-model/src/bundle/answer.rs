@@ -17,7 +17,7 @@ const LONGEST_TEXT: usize = 500;
 pub enum Answer {
     /// A Bundle of responses, one per entry that was sent, in the same order.
     Entries(Vec<EntryAnswer>),
-    /// An OperationOutcome about the whole request.
+    /// An `OperationOutcome` about the whole request.
     Outcome(Vec<Issue>),
     /// A resource, as some servers answer to a create.
     Resource {
@@ -43,7 +43,7 @@ pub struct EntryAnswer {
     pub stored_as: Option<StoredAs>,
     /// `response.etag`, as given.
     pub etag: Option<String>,
-    /// The issues of `response.outcome`, or of an OperationOutcome in the place of the resource.
+    /// The issues of `response.outcome`, or of an `OperationOutcome` in the place of the resource.
     pub issues: Vec<Issue>,
 }
 

@@ -6,8 +6,8 @@ use serde_json::{Map, Value};
 
 use crate::definitions::Definitions;
 use crate::outcome::{Issue, IssueCode};
-use crate::parse::Resource;
 use crate::reference::{Local, Reference};
+use crate::resource::Resource;
 use crate::search::decode_query;
 
 /// Whether all entries succeed together, or each for itself.

@@ -5,8 +5,8 @@
 use serde_json::{Map, Value};
 
 use crate::definitions::{Definitions, ElementType, Primitive, TypeIndex};
-use crate::parse::Resource;
 use crate::reference::Reference;
+use crate::resource::Resource;
 
 /// A conditional reference, for the caller to search for.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -15,7 +15,7 @@ pub struct SearchSet<'a> {
 /// One entry of a searchset.
 #[derive(Debug, Clone, Copy)]
 pub struct SearchSetEntry<'a> {
-    /// The absolute URL of the resource; `None` for an OperationOutcome, which has none.
+    /// The absolute URL of the resource; `None` for an `OperationOutcome`, which has none.
     pub full_url: Option<&'a str>,
     /// The resource as stored.
     pub resource: &'a str,
@@ -30,7 +30,7 @@ pub enum SearchMode {
     Match,
     /// Something that was searched for refers to it.
     Include,
-    /// An OperationOutcome about the search itself.
+    /// An `OperationOutcome` about the search itself.
     Outcome,
 }
 
@@ -91,7 +91,7 @@ pub struct ResponseEntry<'a> {
     pub full_url: Option<&'a str>,
     /// The resource, for reads and `Prefer: return=representation`.
     pub resource: Option<&'a str>,
-    /// An OperationOutcome, for failures and `Prefer: return=OperationOutcome`.
+    /// An `OperationOutcome`, for failures and `Prefer: return=OperationOutcome`.
     pub outcome: Option<&'a str>,
 }
 
@@ -203,7 +203,8 @@ mod tests {
     use super::*;
     use crate::bundle::BundleKind;
     use crate::definitions::tests::r4;
-    use crate::parse::{Limits, Resource};
+    use crate::parse::Limits;
+    use crate::resource::Resource;
     use crate::validate::{Options, validate};
 
     const URN: &str = "urn:uuid:0195c3f0-0000-7000-8000-00000000000a";

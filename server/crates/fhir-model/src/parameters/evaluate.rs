@@ -5,8 +5,8 @@ use serde_json::{Map, Value};
 
 use super::expression::Expression;
 use crate::definitions::{Definitions, Element, ElementType, TypeIndex, ValueSetIndex};
-use crate::parse::Resource;
 use crate::reference::Reference;
+use crate::resource::Resource;
 
 /// One value an expression found.
 #[derive(Debug, Clone, Copy)]

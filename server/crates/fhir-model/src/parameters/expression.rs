@@ -1,4 +1,4 @@
-//! The subset of FHIRPath that the official SearchParameters use, compiled to a small tree: paths, unions, `as`,
+//! The subset of `FHIRPath` that the official `SearchParameters` use, compiled to a small tree: paths, unions, `as`,
 //! `ofType`, `where(resolve() is T)`, `where(name='value')`, `[n]`, `exists()`, `and`, `!=`
 //! (<http://hl7.org/fhirpath/N1/>).
 

@@ -1,4 +1,4 @@
-//! Index values: the official SearchParameter expressions (`fhir-profiles/r4/search-parameters.json`), compiled once,
+//! Index values: the official `SearchParameter` expressions (`fhir-profiles/r4/search-parameters.json`), compiled once,
 //! run over a resource's JSON, giving typed values to store beside it. Nothing here knows SQL.
 
 mod evaluate;
@@ -12,7 +12,7 @@ use chrono::{DateTime, Utc};
 use serde::Deserialize;
 
 use crate::definitions::Definitions;
-use crate::parse::Resource;
+use crate::resource::Resource;
 use crate::search::{self, ParameterType};
 
 pub use expression::ExpressionError;
@@ -103,7 +103,7 @@ pub enum ParametersError {
     /// Not the JSON that `condense.py` writes.
     #[error("the search parameters are not readable: {0}")]
     Json(#[from] serde_json::Error),
-    /// An expression outside the subset of FHIRPath that this crate compiles.
+    /// An expression outside the subset of `FHIRPath` that this crate compiles.
     #[error("search parameter {parameter}: {source}")]
     Expression {
         /// `Observation.code`

@@ -173,7 +173,7 @@ fn reference_value(literal: &str, bases: &[&str]) -> Option<IndexValue> {
     }
 }
 
-/// Quantity and its kinds, and Money. Range, Ratio and SampledData have no one number and are not indexed.
+/// Quantity and its kinds, and Money. Range, Ratio and `SampledData` have no one number and are not indexed.
 fn quantity(node: Node<'_>) -> Option<IndexValue> {
     let object = node.object()?;
     let value = object.get("value")?.as_f64().filter(|value| value.is_finite())?;

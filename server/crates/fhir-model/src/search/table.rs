@@ -1,5 +1,5 @@
-//! What can be searched: one table, from which the parser, the CapabilityStatement and the messages come.
-//! The definitions behind the codes are the official SearchParameters in `fhir-profiles/r4`.
+//! What can be searched: one table, from which the parser, the `CapabilityStatement` and the messages come.
+//! The definitions behind the codes are the official `SearchParameters` in `fhir-profiles/r4`.
 
 /// The type of a search parameter, as in `SearchParameter.type`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -15,7 +15,7 @@ pub enum ParameterType {
 }
 
 impl ParameterType {
-    /// The code as in a CapabilityStatement.
+    /// The code as in a `CapabilityStatement`.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {

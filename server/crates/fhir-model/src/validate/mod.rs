@@ -13,7 +13,7 @@ mod walk;
 
 use crate::definitions::Definitions;
 use crate::outcome::Issue;
-use crate::parse::Resource;
+use crate::resource::Resource;
 
 pub use primitive::check as check_primitive;
 

@@ -9,7 +9,7 @@ use crate::reference::Reference;
 
 /// Checks `Reference.reference` and `Reference.type` against the element that holds them.
 pub(super) fn check(walk: &mut Walk<'_>, element: &Element, object: &Map<String, Value>) {
-    let stated = object.get("type").and_then(Value::as_str);
+    let stated = object.get("type").and_then(Value::as_str).map(short_type);
     let told = object.get("reference").and_then(Value::as_str).and_then(|text| literal(walk, text));
     for name in [told.as_deref(), stated].into_iter().flatten() {
         target(walk, element, name);
@@ -19,6 +19,11 @@ pub(super) fn check(walk: &mut Walk<'_>, element: &Element, object: &Map<String,
     {
         walk.error_at("type", IssueCode::Invariant, format!("says {stated}, but the reference points at a {told}"));
     }
+}
+
+/// `Reference.type` is a uri: the bare name for R4 resource types, but the full URL means the same.
+fn short_type(stated: &str) -> &str {
+    stated.strip_prefix("http://hl7.org/fhir/StructureDefinition/").unwrap_or(stated)
 }
 
 /// The type the reference says it points at, after its form was checked.

@@ -269,7 +269,7 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// A CodeableConcept with a required binding: one of its codings must be in the set; text alone is not enough.
+    /// A `CodeableConcept` with a required binding: one of its codings must be in the set; text alone is not enough.
     fn codeable_concept(&mut self, element: &Element, object: &Map<String, Value>) {
         let Some(set) = element.value_set.and_then(|index| self.definitions.value_set(index)) else { return };
         let codings = object.get("coding").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
