@@ -66,7 +66,7 @@ pub enum LoadError {
     /// `describe` failed.
     #[error("the decoder cannot describe itself: {0}")]
     Describe(#[source] DecodeFailure),
-    /// The manifest says something that is not allowed. Every problem, one sentence each.
+    /// The manifest says something that is not allowed. The first twenty problems, one sentence each.
     #[error("the decoder's manifest is refused: {}", .0.join("; "))]
     Manifest(Vec<String>),
     /// It fails its own example.
@@ -135,6 +135,15 @@ pub struct DecodeFailure {
     pub fuel_used: u64,
 }
 
+/// A text of a component's own making, cut to what a person reads: names and values in it may be megabytes long.
+pub(crate) fn brief(text: &str) -> String {
+    const CHARACTERS: usize = 400;
+    match text.char_indices().nth(CHARACTERS) {
+        Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
+        None => text.to_owned(),
+    }
+}
+
 /// Where a call was when it failed, for the same error means different things.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Stage {
@@ -161,7 +170,20 @@ pub(crate) fn classify(error: &wasmtime::Error, stage: Stage, guest: &Guest) -> 
         None if lifted_too_much() => {
             (FailureKind::OutputTooLarge, "its answer is larger than the host takes".to_owned())
         }
-        None if stage == Stage::Instantiate => (FailureKind::Host, format!("no instance could be made: {error:#}")),
-        None => (FailureKind::InvalidOutput, format!("its answer contradicts the contract: {error:#}")),
+        None if stage == Stage::Instantiate => {
+            (FailureKind::Host, brief(&format!("no instance could be made: {error:#}")))
+        }
+        None => (FailureKind::InvalidOutput, brief(&format!("its answer contradicts the contract: {error:#}"))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::brief;
+
+    #[test]
+    fn long_texts_are_cut_between_characters() {
+        assert_eq!(brief("short"), "short");
+        assert_eq!(brief(&"ä".repeat(1_000_000)), format!("{}…", "ä".repeat(400)));
     }
 }

@@ -38,6 +38,7 @@ pub use types::*;
 pub use world::Surface;
 
 use cache::Cache;
+use failure::brief;
 
 /// What every decoder of one host shares.
 pub(crate) struct Shared {
@@ -100,7 +101,7 @@ impl PluginHost {
         let manifest = describe(&self.shared, world.as_ref())?;
         let problems = manifest::problems(&manifest, &self.shared.registry, limits);
         if !problems.is_empty() {
-            return Err(LoadError::Manifest(problems));
+            return Err(LoadError::Manifest(problems.iter().take(20).map(|problem| brief(problem)).collect()));
         }
         let decoder = Decoder {
             shared: Arc::clone(&self.shared),
@@ -126,8 +127,8 @@ impl PluginHost {
         if let Some(component) = self.cache.as_ref().and_then(|cache| cache.get(engine, content_hash)) {
             return Ok(component);
         }
-        let component =
-            CompiledComponent::from_binary(engine, bytes).map_err(|error| LoadError::Invalid(format!("{error:#}")))?;
+        let component = CompiledComponent::from_binary(engine, bytes)
+            .map_err(|error| LoadError::Invalid(brief(&format!("{error:#}"))))?;
         if let Some(cache) = &self.cache {
             cache.put(&component, content_hash);
         }
@@ -154,9 +155,9 @@ fn passes(decoder: &Decoder, example: &Example) -> Result<(), LoadError> {
         Ok((outcome, values)) if outcome == example.outcome && values == example.values => {
             return Ok(());
         }
-        Ok((outcome, values)) => examples::summary(outcome, &values),
+        Ok((outcome, values)) => brief(&examples::summary(outcome, &values)),
         Err(failure) => failure.to_string(),
     };
-    let expected = examples::summary(&example.outcome, &example.values);
-    Err(LoadError::Example { example: example.name.clone(), expected, got })
+    let expected = brief(&examples::summary(&example.outcome, &example.values));
+    Err(LoadError::Example { example: brief(&example.name), expected, got })
 }

@@ -10,6 +10,7 @@ use wasmtime::component::types::ComponentItem;
 use wasmtime::component::{Component, Linker};
 use wasmtime::{Engine, Store};
 
+use crate::failure::brief;
 use crate::guest::Guest;
 use crate::{HubOutcome, Input, LoadError, Manifest, Outcome};
 
@@ -56,21 +57,21 @@ pub(crate) fn pick(engine: &Engine, component: &Component) -> Result<(Surface, B
         "device" => Surface::Device,
         "hub" => Surface::Hub,
         other => {
-            return Err(LoadError::NotADecoder(format!("{PACKAGE}{other}@{version}")));
+            return Err(LoadError::NotADecoder(brief(&format!("{PACKAGE}{other}@{version}"))));
         }
     };
     if !is_hosted(&version) {
-        return Err(LoadError::UnsupportedVersion { found: version, hosted: HOSTED });
+        return Err(LoadError::UnsupportedVersion { found: brief(&version), hosted: HOSTED });
     }
     let linked = Linker::<Guest>::new(engine)
         .instantiate_pre(component)
-        .map_err(|error| LoadError::Invalid(format!("{error:#}")))?;
+        .map_err(|error| LoadError::Invalid(brief(&format!("{error:#}"))))?;
     let interface = format!("{PACKAGE}{interface}@{version}");
     let world = match surface {
         Surface::Device => v0_1::device(linked, &interface),
         Surface::Hub => v0_1::hub(linked, &interface),
     };
-    Ok((surface, world.map_err(|error| LoadError::Contract(format!("{error:#}")))?))
+    Ok((surface, world.map_err(|error| LoadError::Contract(brief(&format!("{error:#}"))))?))
 }
 
 /// Refuses whatever the component wants from outside. An imported interface of types alone is no want: the tools put it
@@ -86,7 +87,7 @@ fn refuse_imports(engine: &Engine, component: &Component) -> Result<(), LoadErro
             _ => Some(name.to_owned()),
         };
         if let Some(wanted) = wanted {
-            return Err(LoadError::Import(wanted));
+            return Err(LoadError::Import(brief(&wanted)));
         }
     }
     Ok(())
@@ -103,8 +104,10 @@ fn exported(engine: &Engine, component: &Component) -> Result<(String, String), 
             Ok((interface.to_owned(), version.to_owned()))
         }
         (None, _) if names.is_empty() => Err(LoadError::NotADecoder("nothing".to_owned())),
-        (None, _) => Err(LoadError::NotADecoder(names.join(", "))),
-        (Some(_), Some(_)) => Err(LoadError::NotADecoder(format!("{} (one of them, please)", names.join(", ")))),
+        (None, _) => Err(LoadError::NotADecoder(brief(&names.join(", ")))),
+        (Some(_), Some(_)) => {
+            Err(LoadError::NotADecoder(format!("{} (one of them, please)", brief(&names.join(", ")))))
+        }
     }
 }
 
