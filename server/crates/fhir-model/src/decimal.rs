@@ -174,8 +174,8 @@ impl FromStr for Decimal {
         if whole.is_empty() || leading_zero || !digits(whole) || !digits(fraction) {
             return Err(DecimalError::Syntax);
         }
-        let mantissa = format!("{sign}{whole}{fraction}").parse().map_err(|_| DecimalError::Range)?;
-        let places = i32::try_from(fraction.len()).map_err(|_| DecimalError::Range)?;
+        let mantissa = format!("{sign}{whole}{fraction}").parse().map_err(|_out_of_range| DecimalError::Range)?;
+        let places = i32::try_from(fraction.len()).map_err(|_out_of_range| DecimalError::Range)?;
         Self::new(mantissa, exponent.checked_sub(places).ok_or(DecimalError::Range)?)
     }
 }
@@ -185,7 +185,7 @@ fn parse_exponent(text: &str) -> Result<i32, DecimalError> {
     if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
         return Err(DecimalError::Syntax);
     }
-    text.parse().map_err(|_| DecimalError::Range)
+    text.parse().map_err(|_out_of_range| DecimalError::Range)
 }
 
 impl<'de> serde::Deserialize<'de> for Decimal {

@@ -1,5 +1,5 @@
 //! The FHIR Device that stands for a device of the fleet: a projection with the same id, written in the same transaction
-//! (<https://hl7.org/fhir/R4/device.html>, HL7 PHD IG PhdDevice).
+//! (<https://hl7.org/fhir/R4/device.html>, HL7 PHD IG, `PhdDevice`).
 
 use crate::r4;
 pub use crate::r4::AuthorError;
@@ -74,4 +74,31 @@ fn firmware(version: &str) -> r4::DeviceVersion {
     // MDC 531976, MDC_ID_PROD_SPEC_FW (HL7 PHD IG, production specification).
     let kind = r4::coded("urn:iso:std:iso:11073:10101", "531976");
     r4::DeviceVersion { r#type: Some(Box::new(kind)), value: version.into(), ..r4::DeviceVersion::default() }
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests fail by panicking")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fleet_device_in_the_order_of_fhir() {
+        let identifiers = [(BLUETOOTH_ADDRESS.to_owned(), "EE-FF-DE-AD-77-01".to_owned())];
+        let device = FleetDevice {
+            id: "d1",
+            version: 2,
+            last_updated: "2026-11-22T11:00:00.000Z",
+            active: true,
+            manufacturer: Some("Maker"),
+            model: "Cuff",
+            model_number: Some("C-1"),
+            serial: Some("0042"),
+            identifiers: &identifiers,
+            firmware: Some("1.2.3"),
+            owner: None,
+            patient: Some("Patient/p1"),
+        };
+        let expected = r#"{"resourceType":"Device","id":"d1","meta":{"versionId":"2","lastUpdated":"2026-11-22T11:00:00.000Z"},"identifier":[{"system":"http://hl7.org/fhir/sid/eui-48/bluetooth","value":"EE-FF-DE-AD-77-01"}],"status":"active","manufacturer":"Maker","serialNumber":"0042","deviceName":[{"name":"Cuff","type":"model-name"}],"modelNumber":"C-1","version":[{"type":{"coding":[{"system":"urn:iso:std:iso:11073:10101","code":"531976"}]},"value":"1.2.3"}],"patient":{"reference":"Patient/p1"}}"#;
+        assert_eq!(author(&device).unwrap(), expected);
+    }
 }

@@ -121,6 +121,16 @@ pub enum Confidence {
     C,
 }
 
+/// What a kind's value is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Shape {
+    /// A number with a unit.
+    Quantity,
+    /// The components carry the values.
+    Components,
+}
+
 /// A kind of reading.
 #[derive(Debug, Clone)]
 pub struct Vital {
@@ -150,6 +160,8 @@ pub struct Vital {
     pub confidence: Confidence,
     /// Whether it occurs only as a part of another kind.
     pub component_only: bool,
+    /// Whether it is a number, or made of parts.
+    pub shape: Shape,
     codes_by_unit: HashMap<String, Arc<Concept>>,
     conversions: Vec<Conversion>,
 }
@@ -339,6 +351,8 @@ struct KindRow {
     confidence: Confidence,
     #[serde(default)]
     component_only: bool,
+    #[serde(rename = "value")]
+    shape: Shape,
 }
 
 impl KindRow {
@@ -365,6 +379,7 @@ impl KindRow {
             counts: self.counts,
             confidence: self.confidence,
             component_only: self.component_only,
+            shape: self.shape,
             conversions: self.conversions,
         })
     }

@@ -20,7 +20,7 @@ use fhir_model::decimal::Decimal;
 use fhir_model::dispositions::{Disposition, Dispositions};
 use fhir_model::observation::{Draft, ExtensionValue, Measure};
 use fhir_model::units::{TableError, Units};
-use fhir_model::vitals::{Counts, Vital, Vitals};
+use fhir_model::vitals::{Counts, Vitals};
 use plugin_host::Reading;
 
 pub use author::{Authored, author, source_uri};
@@ -123,6 +123,9 @@ pub fn interpret(reading: &Reading, context: &InterpretContext, tables: &Tables)
     if vital.is_none() && (reading.codings.is_empty() || !reading.kind.is_empty()) {
         conditions.push("unknown-kind".to_owned());
     }
+    if vital.is_some_and(|vital| vital.component_only) {
+        conditions.push("part-alone".to_owned());
+    }
     let disposition = tables.dispositions.resolve(counts, conditions.iter().map(String::as_str));
 
     let kind = kind_name(reading);
@@ -186,9 +189,4 @@ fn extensions(
     .into_iter()
     .flatten()
     .collect()
-}
-
-/// Whether the kind occurs only inside another one, so that a reading of it is a decoder's mistake.
-pub fn is_part_only(vital: &Vital) -> bool {
-    vital.component_only
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use fhir_model::decimal::Decimal;
 use fhir_model::observation::{Component, Measure, Quantity, Samples, Value};
 use fhir_model::units::Conversion;
-use fhir_model::vitals::{Coding, Concept, Vital};
+use fhir_model::vitals::{Coding, Concept, Shape, Vital};
 use plugin_host::{NameValue, Reading};
 
 use super::Tables;
@@ -151,18 +151,36 @@ fn coding(coding: &plugin_host::Coding) -> Coding {
 }
 
 fn value(value: &plugin_host::Value, vital: Option<&Vital>, tables: &Tables) -> Measured {
-    match value {
+    let mut measured = match value {
         plugin_host::Value::None => Measured::plain(Value::None),
         plugin_host::Value::Quantity(given) => quantity(given, vital, tables),
         plugin_host::Value::Coded(given) => {
             let concept = Concept { codings: vec![coding(given)], text: given.display.clone() };
             Measured::plain(Value::Concept(Arc::new(concept)))
         }
-        plugin_host::Value::Text(text) => Measured::plain(Value::Text(text.clone())),
+        plugin_host::Value::Text(text) => Measured::plain(written_text(text)),
         plugin_host::Value::Boolean(truth) => Measured::plain(Value::Boolean(*truth)),
         plugin_host::Value::Integer(count) => integer(*count),
         plugin_host::Value::Sampled(given) => samples(given, tables),
         plugin_host::Value::Absent(reason) => Measured::plain(Value::Absent(reason.clone())),
+    };
+    let fits = vital.is_none_or(|vital| match &measured.value {
+        Value::None | Value::Absent(_) => true,
+        Value::Quantity(_) => vital.shape == Shape::Quantity,
+        _ => false,
+    });
+    if !fits {
+        measured.condition = Some("unexpected-value");
+    }
+    measured
+}
+
+/// FHIR's string has no control characters and is never empty.
+fn written_text(text: &str) -> Value {
+    let text: String = text.chars().filter(|letter| !letter.is_control()).collect();
+    match text.trim() {
+        "" => Value::Absent("unknown".to_owned()),
+        trimmed => Value::Text(trimmed.to_owned()),
     }
 }
 
@@ -195,7 +213,10 @@ fn quantity(given: &plugin_host::Quantity, vital: Option<&Vital>, tables: &Table
         canonical_value: canonical.to_f64(),
         canonical_unit: unit.clone(),
     });
-    Measured { value: Value::Quantity(written), measure, canonical, condition: None }
+    // A number that is too large or too fine to be converted could not be judged: that is beyond every limit.
+    let unjudged = canonical.is_none() && vital.canonical_unit.is_some();
+    let condition = unjudged.then_some("outside-hard-range");
+    Measured { value: Value::Quantity(written), measure, canonical, condition }
 }
 
 /// The quantity in a unit that the profile allows; the device's own when it is one of them.
@@ -273,7 +294,7 @@ fn disorder<'a>(vital: &'a Vital, parts: &[Part<'_>]) -> Vec<&'a str> {
 
 /// A context (meal, posture, amounts) as a component.
 fn circumstance(given: &NameValue, tables: &Tables) -> Component {
-    let text = || Value::Text(given.value.clone());
+    let text = || written_text(&given.value);
     let Some(context) = tables.vitals.context(&given.name) else {
         let code = Concept { codings: Vec::new(), text: Some(given.name.clone()) };
         return Component { code: Arc::new(code), value: text(), circumstance: true };

@@ -13,7 +13,7 @@ use crate::decimal::Decimal;
 pub use crate::r4::AuthorError;
 use crate::vitals::{Coding, Concept};
 
-/// Where our StructureDefinitions live; the files are in `fhir-profiles/afferent`.
+/// Where the definitions of our extensions live; the files are in `fhir-profiles/afferent`.
 pub const EXTENSION_BASE: &str = "https://afferent.dev/fhir/StructureDefinition/";
 /// FHIR's system for `dataAbsentReason`.
 pub const DATA_ABSENT_REASON: &str = "http://terminology.hl7.org/CodeSystem/data-absent-reason";

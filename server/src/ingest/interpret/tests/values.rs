@@ -169,3 +169,27 @@ fn nobody_wearing_it_is_found_out_in_the_transaction() {
     let changed = super::super::author(&interpreted, &worn, &["conflicting-record"], &tables).unwrap();
     assert!(changed.disposition.held);
 }
+
+#[test]
+fn a_number_beyond_conversion_is_beyond_the_limits() {
+    for (mantissa, exponent) in [(1, 40), (7, -60)] {
+        let value = plugin_host::Decimal { mantissa, exponent };
+        let value = Value::Quantity(Quantity { value, unit: "[lb_av]".to_owned(), comparator: None });
+        let interpreted = meaning(&reading("body-weight", value));
+        assert_eq!(interpreted.disposition.conditions, ["outside-hard-range"]);
+    }
+}
+
+#[test]
+fn a_kind_has_its_type_and_its_place() {
+    for (kind, value, condition) in [
+        ("body-weight", Value::Integer(70), "unexpected-value"),
+        ("body-weight", Value::Text("70 kg".to_owned()), "unexpected-value"),
+        ("blood-pressure", mmhg("120"), "unexpected-value"),
+        ("blood-pressure-systolic", mmhg("120"), "part-alone"),
+    ] {
+        let interpreted = meaning(&reading(kind, value));
+        assert!(interpreted.disposition.held, "{kind}");
+        assert!(interpreted.conditions.iter().any(|met| met == condition), "{kind}");
+    }
+}
