@@ -17,7 +17,7 @@ PROFILE ?= dev
 # More arguments for the server, as in: make run ARGS="--help"
 ARGS ?=
 
-.PHONY: help setup run build test check openapi fmt clean
+.PHONY: help setup run build test check openapi schema fmt clean
 
 help: ## list the targets
 	@printf 'Afferent. Usage: make TARGET\n\n'
@@ -40,15 +40,19 @@ build: setup ## build the optimised server with the bundled decoders: ./bin/affe
 test: setup ## run every test, on real PostgreSQL servers of their own
 	@cargo test --locked --workspace --no-fail-fast
 
-check: setup ## formatting, lints, documentation, openapi.json; dependencies if cargo-deny is installed
+check: setup ## formatting, lints, documentation, openapi.json, schema.rs; dependencies if cargo-deny is installed
 	@cargo fmt --all --check
 	@cargo clippy --locked --workspace --all-targets -- -D warnings
 	@RUSTDOCFLAGS='-D warnings' cargo doc --locked --workspace --no-deps --lib --quiet
 	@scripts/check-openapi
+	@scripts/check-schema
 	@if command -v cargo-deny >/dev/null; then cargo deny --locked check; fi
 
 openapi: setup ## write openapi/openapi.json anew from the code
 	@scripts/check-openapi --write
+
+schema: setup ## write server/crates/db/src/schema.rs anew from the migrations
+	@scripts/check-schema --write
 
 fmt: setup ## format the code
 	@cargo fmt --all
