@@ -6,3 +6,4 @@ mod faults;
 mod ingest;
 mod security;
 mod support;
+mod tidy;

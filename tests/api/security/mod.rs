@@ -1,3 +1,4 @@
 //! The walls between tenants, and the doors.
 
+mod access;
 mod row_level_security;
