@@ -137,7 +137,7 @@ pub struct Issue {
     /// For people: what is wrong and what would be right. Never patient data.
     pub diagnostics: Option<String>,
     /// `FHIRPath` of the elements concerned, such as `Observation.component[1].valueQuantity.value`; for search,
-    /// `http.name` of the parameter, as R4 asks for.
+    /// `http.name` of the parameter (the form R4 gives for the older `location`).
     pub expression: Vec<String>,
     /// `details.text`: a stable, short text of ours where there is one.
     pub details: Option<String>,

@@ -69,7 +69,7 @@ impl From<String> for Fault {
 
 fn issue(code: IssueCode, name: &str, text: &str) -> Issue {
     let shown: String = name.chars().take(64).collect();
-    // R4: for issues with parameters, the expression is http. and the name.
+    // The form that R4 gives for places in a request: http. and the name of the parameter.
     Issue::error(code, format!("{shown} {text}")).at(format!("http.{shown}"))
 }
 

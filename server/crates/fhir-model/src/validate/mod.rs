@@ -5,6 +5,7 @@
 //! target types of references, extensions, contained resources, narrative, and the invariants in `invariants.rs`.
 //! Not checked: profiles, bindings weaker than required, and whether a reference's target exists.
 
+mod bindings;
 mod invariants;
 mod narrative;
 mod primitive;

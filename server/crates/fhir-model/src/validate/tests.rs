@@ -241,6 +241,21 @@ fn invariants_hold() {
 }
 
 #[test]
+fn required_concepts_need_a_coding_of_their_set() {
+    let condition = |status: Value| {
+        faults(json!({"resourceType": "Condition", "subject": {"reference": "Patient/1"}, "clinicalStatus": status}))
+    };
+    let coding =
+        |code: &str| json!({"system": "http://terminology.hl7.org/CodeSystem/condition-clinical", "code": code});
+    assert_eq!(condition(json!({"coding": [{"system": "local", "code": "x"}, coding("active")]})), []);
+    assert_eq!(condition(json!({"extension": [{"url": "http://a", "valueCode": "unknown"}]})), []);
+    for bad in [json!({"coding": [coding("odd")]}), json!({"coding": [{"code": "active"}]}), json!({"text": "active"})]
+    {
+        assert_eq!(condition(bad), one(IssueCode::CodeInvalid, "Condition.clinicalStatus"));
+    }
+}
+
+#[test]
 fn bundles_are_walked_with_their_entries() {
     let entry = |resource: Value| json!({"fullUrl": "urn:uuid:0195c3f0-0000-7000-8000-00000000000a", "resource": resource, "request": {"method": "POST", "url": "Observation"}});
     let bundle = |entries: Value| json!({"resourceType": "Bundle", "type": "transaction", "entry": entries});

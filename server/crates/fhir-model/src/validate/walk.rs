@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use serde_json::{Map, Value};
 
 use super::primitive::json_kind;
-use super::{MOST_ISSUES, Options, invariants, narrative, primitive, references};
+use super::{MOST_ISSUES, Options, bindings, invariants, narrative, primitive, references};
 use crate::definitions::{Definitions, Element, ElementType, Primitive, TypeIndex};
 use crate::outcome::{Issue, IssueCode};
 
@@ -230,8 +230,8 @@ impl<'a> Walk<'a> {
         self.complex(index, object, false);
         match self.definitions.get(index).map(|definition| definition.name.as_str()) {
             Some("Reference") => references::check(self, element, object),
-            Some("Coding") => self.coding(element, object),
-            Some("CodeableConcept") => self.codeable_concept(element, object),
+            Some("Coding") => bindings::coding(self, element, object),
+            Some("CodeableConcept") => bindings::codeable_concept(self, element, object),
             _ => {}
         }
     }
@@ -252,30 +252,8 @@ impl<'a> Walk<'a> {
         {
             return self.error(IssueCode::Invariant, format!("{text} (txt-1)"));
         }
-        let set = element.value_set.and_then(|index| self.definitions.value_set(index));
-        if let (Primitive::Code, Some(set)) = (kind, set)
-            && !set.has_code(text)
-        {
-            self.error(IssueCode::CodeInvalid, format!("must be a code of {}: {}", set.url, set.listed()));
-        }
-    }
-
-    /// A Coding with a required binding: its code must be in the set.
-    fn coding(&mut self, element: &Element, object: &Map<String, Value>) {
-        let Some(set) = element.value_set.and_then(|index| self.definitions.value_set(index)) else { return };
-        let part = |name| object.get(name).and_then(Value::as_str).unwrap_or_default();
-        if !set.has_coding(part("system"), part("code")) {
-            self.error(IssueCode::CodeInvalid, format!("must be a coding of {}: {}", set.url, set.listed()));
-        }
-    }
-
-    /// A `CodeableConcept` with a required binding: one of its codings must be in the set; text alone is not enough.
-    fn codeable_concept(&mut self, element: &Element, object: &Map<String, Value>) {
-        let Some(set) = element.value_set.and_then(|index| self.definitions.value_set(index)) else { return };
-        let codings = object.get("coding").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
-        let part = |coding: &Value, name: &str| coding.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
-        if !codings.iter().any(|coding| set.has_coding(&part(coding, "system"), &part(coding, "code"))) {
-            self.error(IssueCode::CodeInvalid, format!("must have a coding of {}: {}", set.url, set.listed()));
+        if kind == Primitive::Code {
+            bindings::code(self, element, text);
         }
     }
 
