@@ -160,6 +160,8 @@ pub struct Vital {
     pub confidence: Confidence,
     /// Whether it occurs only as a part of another kind.
     pub component_only: bool,
+    /// Whether its R4 profile allows no absent value (body mass index).
+    pub value_required: bool,
     /// Whether it is a number, or made of parts.
     pub shape: Shape,
     codes_by_unit: HashMap<String, Arc<Concept>>,
@@ -167,6 +169,11 @@ pub struct Vital {
 }
 
 impl Vital {
+    /// Whether it is a vital sign in FHIR's sense, and the profile `vitalsigns` binds it.
+    pub fn is_vital_sign(&self) -> bool {
+        self.categories.iter().any(|category| category.code == "vital-signs")
+    }
+
     /// `Observation.code` for a value in this unit: glucose in mmol/L has other LOINC codes than in mg/dL.
     pub fn code_for(&self, unit: Option<&str>) -> &Arc<Concept> {
         unit.and_then(|unit| self.codes_by_unit.get(unit)).unwrap_or(&self.code)
@@ -351,6 +358,8 @@ struct KindRow {
     confidence: Confidence,
     #[serde(default)]
     component_only: bool,
+    #[serde(default)]
+    value_required: bool,
     #[serde(rename = "value")]
     shape: Shape,
 }
@@ -379,6 +388,7 @@ impl KindRow {
             counts: self.counts,
             confidence: self.confidence,
             component_only: self.component_only,
+            value_required: self.value_required,
             shape: self.shape,
             conversions: self.conversions,
         })

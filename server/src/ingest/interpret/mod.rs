@@ -18,7 +18,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use chrono_tz::Tz;
 use fhir_model::decimal::Decimal;
 use fhir_model::dispositions::{Disposition, Dispositions};
-use fhir_model::observation::{Draft, ExtensionValue, Measure};
+use fhir_model::observation::{Draft, ExtensionValue, Measure, Value};
 use fhir_model::units::{TableError, Units};
 use fhir_model::vitals::{Counts, Vitals};
 use plugin_host::Reading;
@@ -126,7 +126,17 @@ pub fn interpret(reading: &Reading, context: &InterpretContext, tables: &Tables)
     if vital.is_some_and(|vital| vital.component_only) {
         conditions.push("part-alone".to_owned());
     }
-    let disposition = tables.dispositions.resolve(counts, conditions.iter().map(String::as_str));
+    let resolve = |conditions: &[String]| tables.dispositions.resolve(counts, conditions.iter().map(String::as_str));
+    let mut disposition = resolve(&conditions);
+    let absent = disposition.absent.is_some() || matches!(contents.main.value, Value::Absent(_));
+    if absent && vital.is_some_and(|vital| vital.value_required) {
+        conditions.push("nothing-derived".to_owned());
+        disposition = resolve(&conditions);
+    }
+
+    let mut extensions = extensions(reading, &time, context);
+    let circumstances = contents.circumstances.into_iter();
+    extensions.extend(circumstances.map(|concept| ("reading-context", ExtensionValue::Concept(concept))));
 
     let kind = kind_name(reading);
     let captured_at_ms = context.captured_at.map(|captured| captured.timestamp_millis());
@@ -139,7 +149,7 @@ pub fn interpret(reading: &Reading, context: &InterpretContext, tables: &Tables)
         components: contents.components,
         body_site: reading.body_site.as_ref().and_then(|site| tables.vitals.body_site(site)).cloned(),
         method: reading.method.as_ref().and_then(|method| tables.vitals.method(method)).cloned(),
-        extensions: extensions(reading, &time, context),
+        extensions,
     };
     Interpreted {
         identity_kind: identity_kind(&kind, reading),

@@ -43,6 +43,8 @@ pub(super) struct Contents {
     pub(super) main: Measured,
     pub(super) components: Vec<Component>,
     pub(super) measures: Vec<Measure>,
+    /// Circumstances that cannot be components.
+    pub(super) circumstances: Vec<Arc<Concept>>,
     /// Rows of the table of dispositions that concern the values.
     pub(super) conditions: Vec<String>,
 }
@@ -73,7 +75,12 @@ pub(super) fn read(reading: &Reading, vital: Option<&Vital>, judged: bool, table
     let measures = parts.iter().filter_map(|part| part.measured.measure.clone()).collect();
     let results = parts.into_iter().map(Part::into_component);
     let circumstances = reading.context.iter().map(|context| circumstance(context, tables));
-    Contents { main, measures, conditions, components: results.chain(circumstances).collect() }
+    let (circumstances, concepts): (Vec<_>, Vec<_>) = if vital.is_some_and(Vital::is_vital_sign) {
+        (Vec::new(), circumstances.filter_map(|circumstance| as_concept(&circumstance)).collect())
+    } else {
+        (circumstances.collect(), Vec::new())
+    };
+    Contents { main, circumstances: concepts, measures, conditions, components: results.chain(circumstances).collect() }
 }
 
 /// A part with its row of the table, if it has one.
@@ -305,5 +312,19 @@ fn circumstance(given: &NameValue, tables: &Tables) -> Component {
         Some(Value::Quantity(Quantity { value, comparator: None, unit, display, original: None }))
     });
     let coded = || context.value(&given.value).map(|concept| Value::Concept(Arc::clone(concept)));
-    Component { code: Arc::clone(&context.code), value: amount.or_else(coded).unwrap_or_else(text), circumstance: true }
+    let value = amount.or_else(coded).unwrap_or_else(text);
+    Component { code: Arc::clone(&context.code), value, circumstance: true }
+}
+
+/// The same as one concept, such as "Posture: Sitting" with the code of the value: within a vital sign it is an extension,
+/// because the R4 profile binds every coded or textual component value to units and refuses a posture.
+fn as_concept(circumstance: &Component) -> Option<Arc<Concept>> {
+    let name = circumstance.code.text.as_deref().unwrap_or_default();
+    let (codings, words) = match &circumstance.value {
+        Value::Concept(concept) => (concept.codings.clone(), concept.text.clone().unwrap_or_default()),
+        Value::Quantity(quantity) => (Vec::new(), format!("{} {}", quantity.value, quantity.display)),
+        Value::Text(text) => (Vec::new(), text.clone()),
+        _ => return None,
+    };
+    Some(Arc::new(Concept { codings, text: Some(format!("{name}: {words}")) }))
 }

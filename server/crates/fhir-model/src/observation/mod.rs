@@ -109,6 +109,8 @@ pub enum ExtensionValue {
     Code(String),
     /// `valueDuration`, in seconds.
     Seconds(Decimal),
+    /// `valueCodeableConcept`.
+    Concept(Arc<Concept>),
 }
 
 /// All of an Observation that does not need the database.

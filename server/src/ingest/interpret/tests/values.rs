@@ -193,3 +193,29 @@ fn a_kind_has_its_type_and_its_place() {
         assert!(interpreted.conditions.iter().any(|met| met == condition), "{kind}");
     }
 }
+
+#[test]
+fn a_body_mass_index_without_a_value_is_none() {
+    for nothing in [
+        reading("body-mass-index", absent("not-a-number")),
+        flagged(reading("body-mass-index", quantity("24.5", "kg/m2")), &["invalid"]),
+    ] {
+        assert!(!meaning(&nothing).disposition.stored);
+    }
+    assert!(meaning(&reading("body-mass-index", quantity("24.5", "kg/m2"))).disposition.forwarded);
+}
+
+#[test]
+fn circumstances_of_a_vital_sign_are_extensions() {
+    let mut reading = reading("body-weight", quantity("70", "kg"));
+    let named = |name: &str, value: &str| plugin_host::NameValue { name: name.to_owned(), value: value.to_owned() };
+    reading.context = vec![named("posture", "standing"), named("carbohydrate-grams", "20.0")];
+    let draft = meaning(&reading).draft;
+    assert!(draft.components.is_empty());
+    let texts = draft.extensions.iter().filter_map(|(name, value)| match value {
+        fhir_model::observation::ExtensionValue::Concept(concept) => Some((*name, concept.text.clone().unwrap())),
+        _ => None,
+    });
+    let expected = ["Posture: Standing", "Carbohydrate amount: 20.0 g"];
+    assert!(texts.eq(expected.map(|text| ("reading-context", text.to_owned()))));
+}
