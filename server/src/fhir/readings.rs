@@ -121,7 +121,11 @@ pub(crate) struct StoredReading {
 }
 
 /// The stored readings that have these identifiers of one system.
-pub(crate) async fn find_readings(mut conn: &AsyncPgConnection, system: i64, wanted: &[(TenantId, String)]) -> QueryResult<Vec<StoredReading>> {
+pub(crate) async fn find_readings(
+    mut conn: &AsyncPgConnection,
+    system: i64,
+    wanted: &[(TenantId, String)],
+) -> QueryResult<Vec<StoredReading>> {
     diesel::sql_query(
         "SELECT o.tenant_id, o.identifier_value, o.id, o.content_hash FROM unnest($1, $2) AS x(t, v) \
          JOIN observation o ON o.tenant_id = x.t AND o.identifier_value = x.v AND o.identifier_system = $3",

@@ -1,0 +1,88 @@
+//! Which of an Observation's identifiers stands in its row, under the unique index, when it is updated; and what an
+//! update of a device's reading must not touch.
+
+use diesel_async::AsyncPgConnection;
+use fhir_model::outcome::IssueCode;
+
+use super::resolve::{Plan, Step};
+use super::{Change, Place};
+use crate::error::{Error, Kind};
+use crate::fhir::identifier_systems;
+use crate::fhir::model::ResourceType;
+use crate::fhir::observation_columns::ObservationColumns;
+use crate::fhir::store::{self, Standing};
+
+/// Of an Observation that is updated.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Identifiers {
+    /// The one in the row, as (system, value).
+    pub(super) unique: Option<(String, String)>,
+    /// Whether it may still be counted: what was not counted as a reading does not become so by an update.
+    pub(super) may_count: bool,
+}
+
+/// Completes the plans that update Observations.
+///
+/// # Errors
+/// 422 for an update that takes a reading's identifier away or gives the reading to somebody else.
+pub(super) async fn settle(
+    conn: &mut AsyncPgConnection,
+    place: Place<'_>,
+    plans: &mut [Plan<'_>],
+) -> Result<(), Error> {
+    let own = place.base.own.each_ref().map(String::as_str);
+    let updates: Vec<&mut Plan<'_>> = plans
+        .iter_mut()
+        .filter(|plan| {
+            plan.change.resource_type == ResourceType::Observation && matches!(plan.step, Step::Update { .. })
+        })
+        .collect();
+    if updates.is_empty() {
+        return Ok(());
+    }
+    let ids: Vec<String> = updates.iter().map(|plan| plan.id.clone()).collect();
+    let standing = store::standing(conn, place.tenant, &ids).await?;
+    let columns: Vec<ObservationColumns> =
+        updates.iter().map(|plan| ObservationColumns::of(&plan.resource, &own)).collect();
+    let mut uris: Vec<String> =
+        columns.iter().flat_map(|columns| columns.identifiers.iter().map(|(system, _)| system.clone())).collect();
+    uris.sort_unstable();
+    uris.dedup();
+    let systems = identifier_systems::find(conn, &uris).await?;
+    let firsts: Vec<(String, String)> =
+        columns.iter().map(|columns| columns.identifiers.first().cloned().unwrap_or_default()).collect();
+    let taken = store::identified(conn, place.tenant, ResourceType::Observation, &firsts).await?;
+    for (at, (plan, columns)) in updates.into_iter().zip(&columns).enumerate() {
+        let Some(standing) = standing.iter().find(|standing| standing.id == plan.id) else { continue };
+        let kept = columns.identifiers.iter().find(|(system, value)| {
+            standing.identifier_value.as_deref() == Some(value)
+                && systems.get(system).copied() == standing.identifier_system
+        });
+        if standing.uplink_id.is_some() {
+            refuse_for_readings(plan.change, standing, columns, kept.is_some())?;
+        }
+        let is_taken = taken.iter().any(|(position, id)| *position == at && *id != plan.id);
+        let unique = kept.or_else(|| columns.identifiers.first().filter(|_| !is_taken)).cloned();
+        if let Step::Update { identifiers, .. } = &mut plan.step {
+            *identifiers = Some(Identifiers { unique, may_count: standing.uplink_id.is_none() || standing.counted });
+        }
+    }
+    Ok(())
+}
+
+fn refuse_for_readings(
+    change: &Change,
+    standing: &Standing,
+    columns: &ObservationColumns,
+    keeps_identifier: bool,
+) -> Result<(), Error> {
+    if standing.patient_id.as_deref() != columns.patient() {
+        let text = "A device's reading does not change its patient by an update: mark it entered-in-error, and create another Observation for the right patient.";
+        return Err(change.error(Kind::Unprocessable, IssueCode::BusinessRule, "Observation.subject", text));
+    }
+    if !keeps_identifier {
+        let text = "A device's reading keeps the identifier that this server gave it: it is what tells a repeated reading from a new one.";
+        return Err(change.error(Kind::Unprocessable, IssueCode::BusinessRule, "Observation.identifier", text));
+    }
+    Ok(())
+}
