@@ -1,0 +1,112 @@
+//! `afferent plugin`: tries decoders without a server and without a database.
+
+mod check;
+mod compare;
+mod expected;
+mod vectors;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Subcommand};
+
+use crate::config::Config;
+use crate::fleet::Decoders;
+use crate::ingest::Tables;
+
+/// Arguments of `afferent plugin`.
+#[derive(Debug, Args)]
+pub struct PluginArgs {
+    #[command(subcommand)]
+    command: PluginCommand,
+}
+
+#[derive(Debug, Subcommand)]
+enum PluginCommand {
+    /// Run payload vectors through decoder and FHIR mapping, and compare with what they expect.
+    ///
+    /// FILE holds one JSON object a line: id, format, payload_hex or payload_json, context, expected. The format names the
+    /// device model; a format `gatt-2A35` also names the channel, 2A35. The context becomes the decoder's variables.
+    ///
+    /// The Observations are those that a Patient/example would get, with their status and a line that tells what would
+    /// become of them. So that no result depends on the time of the run, every payload is taken to have been received at
+    /// 2027-07-01T00:00:00Z, and local times are read as UTC.
+    ///
+    /// The exit code is 0 when every line passes, and 1 otherwise; a format that no decoder serves does not pass.
+    Vectors {
+        /// File of vectors, one JSON object a line; `-` reads standard input.
+        file: PathBuf,
+        /// Print one JSON object a line in place of the report: id, outcome (decoded, reject, no-observation, incomplete,
+        /// or unknown-format), observations, warnings, error, outlook, problems.
+        #[arg(long)]
+        json: bool,
+        /// Print only lines that do not pass, and the summary.
+        #[arg(long, conflicts_with = "json")]
+        quiet: bool,
+    },
+    /// List the device models that this server can decode, with their decoders.
+    ///
+    /// Those that are built in, and those of decoder_dir (AFFERENT_DECODER_DIR). Files that were refused are named with the
+    /// reason.
+    List,
+    /// Load a decoder as the server would: contract, imports, registered words, its own examples.
+    ///
+    /// Prints what the decoder says of itself, what its examples cost, and the limits that hold for one decode. The exit
+    /// code is 1 when the decoder is refused, with the reason.
+    Check {
+        /// A WebAssembly component.
+        file: PathBuf,
+    },
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// A file that cannot be read, or a built-in decoder that is refused.
+pub async fn run(args: PluginArgs, config: Config) -> anyhow::Result<ExitCode> {
+    // Loading and running decoders is CPU work for seconds: it does not belong on a thread that drives others.
+    tokio::task::spawn_blocking(move || match args.command {
+        PluginCommand::Vectors { file, json, quiet } => {
+            let tables = Tables::load()?;
+            vectors::run(&open(&config, &tables)?, &tables, &file, vectors::Style::of(json, quiet))
+        }
+        PluginCommand::List => list(&open(&config, &Tables::load()?)?),
+        PluginCommand::Check { file } => check::run(&file, &Tables::load()?),
+    })
+    .await?
+}
+
+fn open(config: &Config, tables: &Tables) -> anyhow::Result<Decoders> {
+    Decoders::open(None, config.decoder_dir.as_deref(), tables)
+}
+
+#[expect(clippy::print_stdout, clippy::print_stderr, reason = "printing is what this command is for")]
+fn list(decoders: &Decoders) -> anyhow::Result<ExitCode> {
+    let rows: Vec<[String; 4]> = decoders
+        .models()
+        .map(|served| {
+            let manifest = served.decoder.manifest();
+            let channels =
+                if served.model.channels.is_empty() { "any".to_owned() } else { served.model.channels.join(" ") };
+            [
+                served.model.name.clone(),
+                channels,
+                format!("{} {}", manifest.name, manifest.version),
+                served.model.title.clone(),
+            ]
+        })
+        .collect();
+    let head = ["MODEL", "CHANNELS", "DECODER", "TITLE"].map(str::to_owned);
+    let width = |column: usize| {
+        let cells = std::iter::once(&head).chain(&rows).filter_map(|row| row.get(column));
+        cells.map(|cell| cell.chars().count()).max().unwrap_or(0)
+    };
+    let (first, second, third) = (width(0), width(1), width(2));
+    for [model, channels, decoder, title] in std::iter::once(&head).chain(&rows) {
+        println!("{model:<first$}  {channels:<second$}  {decoder:<third$}  {title}");
+    }
+    for refused in decoders.refused() {
+        eprintln!("refused: {}: {}", refused.file, refused.reason);
+    }
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,364 @@
+//! Which decoder serves which device model: loaded once at start, kept in memory, recorded in the database.
+//!
+//! Decoders come from two places: those built into the server, and `*.wasm` of `decoder_dir`. One that is built in and
+//! does not load stops the server; one of the directory that does not load is refused, logged and shown with its reason.
+//!
+//! Two decoders of one name are versions of one thing: the newer serves, so that a file can replace what is built in.
+//! Two decoders of different names cannot serve one model: the one that came first keeps it (built-in before the
+//! directory, files by name), and the other is refused as a whole, because half a decoder would surprise.
+
+mod channel;
+mod version;
+mod words;
+
+use std::cmp::Ordering;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::Context;
+use db::Db;
+use plugin_host::{Decoder, HostError, Limits, Model, PluginHost, Surface};
+
+use super::store;
+use crate::config::Config;
+use crate::error::Error;
+use crate::ingest::Tables;
+
+pub use words::allowed_words;
+
+mod bundled {
+    //! What the build script compiled to components: `BUNDLED`, pairs of a name and the component's bytes.
+    include!(concat!(env!("OUT_DIR"), "/bundled_decoders.rs"));
+}
+
+/// Where a decoder came from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, utoipa::ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Origin {
+    /// Built into the server.
+    Bundled,
+    /// A file of `decoder_dir`.
+    Directory,
+}
+
+/// A decoder that was loaded.
+#[derive(Debug, Clone)]
+pub struct LoadedDecoder {
+    /// The decoder.
+    pub decoder: Arc<Decoder>,
+    /// Where it came from.
+    pub origin: Origin,
+    /// Whether it serves its models; false for one that a newer version replaces.
+    pub serves: bool,
+}
+
+/// A file of the directory that was not taken.
+#[derive(Debug, Clone, serde::Serialize, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct RefusedDecoder {
+    /// The file's name.
+    pub file: String,
+    /// Why, for the person who put it there.
+    pub reason: String,
+}
+
+/// A model and what decodes it.
+#[derive(Debug, Clone)]
+pub struct ServedModel {
+    /// Name, title, channels and variables, as the decoder declares them.
+    pub model: Model,
+    /// The decoder version that it is bound to.
+    pub decoder: Arc<Decoder>,
+}
+
+/// What decodes an uplink.
+#[derive(Debug, Clone)]
+pub struct Binding {
+    /// The decoder version.
+    pub decoder: Arc<Decoder>,
+    /// The model's name.
+    pub model: String,
+    /// The channel as the model declares it; as it was sent where the model takes any.
+    pub channel: String,
+}
+
+impl Binding {
+    /// The decoder's name, for provenance.
+    #[must_use]
+    pub fn decoder_name(&self) -> &str {
+        &self.decoder.manifest().name
+    }
+
+    /// The decoder's version, for provenance.
+    #[must_use]
+    pub fn decoder_version(&self) -> &str {
+        &self.decoder.manifest().version
+    }
+}
+
+/// Why nothing decodes an uplink: what a quarantine shows. Its text says what would be right, and repeats nothing that a
+/// source sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unbound {
+    reason: &'static str,
+    detail: String,
+}
+
+impl Unbound {
+    /// Stable word: `model-without-decoder`, `channel-unknown` or `channel-missing`.
+    #[must_use]
+    pub fn reason(&self) -> &'static str {
+        self.reason
+    }
+}
+
+impl std::fmt::Display for Unbound {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.detail)
+    }
+}
+
+/// Which decoder serves which model.
+#[derive(Debug)]
+pub struct Decoders {
+    host: PluginHost,
+    loaded: Vec<LoadedDecoder>,
+    refused: Vec<RefusedDecoder>,
+    models: BTreeMap<String, ServedModel>,
+}
+
+impl Decoders {
+    /// Loads the decoders that the configuration names and records them in the database, so that devices can refer to
+    /// models, and provenance can be read later.
+    ///
+    /// # Errors
+    /// As [`Decoders::open`], and the database's error.
+    pub async fn load(config: &Config, db: &Db, tables: &Tables) -> anyhow::Result<Self> {
+        let cache_dir = config.data_dir.join("compiled-decoders");
+        let decoders = Self::open(Some(cache_dir), config.decoder_dir.as_deref(), tables)?;
+        decoders.register(db).await?;
+        Ok(decoders)
+    }
+
+    /// Starts the sandbox and loads what is built in and what the directory holds. Compiled decoders are kept in
+    /// `cache_dir`. Synchronous: compiling takes 50 ms a decoder, so that a server calls it before it serves.
+    ///
+    /// # Errors
+    /// When the sandbox cannot start, a built-in decoder is refused, or the directory cannot be read.
+    pub fn open(cache_dir: Option<PathBuf>, decoder_dir: Option<&Path>, tables: &Tables) -> anyhow::Result<Self> {
+        let words = words::allowed_words(&tables.units, &tables.vitals)?;
+        let host = match PluginHost::new(Limits::default(), words.clone(), cache_dir) {
+            // Without its cache the server only starts more slowly.
+            Err(error @ HostError::Cache { .. }) => {
+                tracing::warn!(%error, "compiled decoders are not kept");
+                PluginHost::new(Limits::default(), words, None)?
+            }
+            other => other?,
+        };
+        let mut decoders = Self { host, loaded: Vec::new(), refused: Vec::new(), models: BTreeMap::new() };
+        for (name, bytes) in bundled::BUNDLED {
+            let decoder =
+                decoders.host.load(bytes).with_context(|| format!("the built-in decoder {name} is refused"))?;
+            decoders
+                .admit(decoder, Origin::Bundled)
+                .map_err(anyhow::Error::msg)
+                .with_context(|| format!("the built-in decoder {name} is refused"))?;
+        }
+        if let Some(directory) = decoder_dir {
+            decoders.load_directory(directory)?;
+        }
+        Ok(decoders)
+    }
+
+    /// The sandbox, to try a decoder that is not registered.
+    #[must_use]
+    pub fn host(&self) -> &PluginHost {
+        &self.host
+    }
+
+    /// Every decoder that was loaded, in the order of loading.
+    #[must_use]
+    pub fn loaded(&self) -> &[LoadedDecoder] {
+        &self.loaded
+    }
+
+    /// Every file that was not taken, with its reason.
+    #[must_use]
+    pub fn refused(&self) -> &[RefusedDecoder] {
+        &self.refused
+    }
+
+    /// The models, by name.
+    pub fn models(&self) -> impl Iterator<Item = &ServedModel> {
+        self.models.values()
+    }
+
+    /// One model.
+    #[must_use]
+    pub fn model(&self, name: &str) -> Option<&ServedModel> {
+        self.models.get(name)
+    }
+
+    /// What decodes a model's payloads of a channel. An empty channel is fine for a model that has one or takes any.
+    ///
+    /// # Errors
+    /// [`Unbound`], with which the uplink is quarantined.
+    pub fn for_model(&self, model: &str, channel: &str) -> Result<Binding, Unbound> {
+        let served = self.models.get(model).filter(|served| served.decoder.surface() == Surface::Device);
+        let served = served.ok_or_else(|| Unbound {
+            reason: "model-without-decoder",
+            detail: format!(
+                "No decoder for devices of the model `{model}` is loaded; GET /api/v1/models lists those that are."
+            ),
+        })?;
+        let channel = bind_channel(&served.model, channel)?;
+        Ok(Binding { decoder: Arc::clone(&served.decoder), model: model.to_owned(), channel })
+    }
+
+    /// Writes decoders and models to the database.
+    async fn register(&self, db: &Db) -> Result<(), Error> {
+        let mut transaction = db.begin_platform().await?;
+        // Sorted, so that two processes that start at the same time take the rows in the same order.
+        let mut loaded: Vec<_> = self.loaded.iter().collect();
+        loaded.sort_by(|a, b| {
+            let (a, b) = (a.decoder.manifest(), b.decoder.manifest());
+            (&a.name, &a.version).cmp(&(&b.name, &b.version))
+        });
+        for entry in loaded {
+            let before = store::decoder::upsert_decoder(&mut transaction, &entry.decoder, entry.origin).await?;
+            if before.is_some_and(|hash| hash != entry.decoder.content_hash()) {
+                let manifest = entry.decoder.manifest();
+                tracing::warn!(
+                    decoder = manifest.name,
+                    version = manifest.version,
+                    "a decoder changed without a new version: replays may differ from what it made before"
+                );
+            }
+        }
+        for served in self.models.values() {
+            store::decoder::upsert_model(&mut transaction, served).await?;
+        }
+        transaction.commit().await?;
+        Ok(())
+    }
+
+    /// Reads the directory's files by name; only the directory itself must be readable.
+    fn load_directory(&mut self, directory: &Path) -> anyhow::Result<()> {
+        let entries = std::fs::read_dir(directory)
+            .with_context(|| format!("decoder_dir {} cannot be read", directory.display()))?;
+        let mut files = Vec::new();
+        for entry in entries {
+            let path = entry.with_context(|| format!("decoder_dir {} cannot be read", directory.display()))?.path();
+            if path.extension().is_some_and(|extension| extension == "wasm") {
+                files.push(path);
+            }
+        }
+        files.sort();
+        for path in files {
+            let taken = std::fs::read(&path)
+                .map_err(|error| format!("the file cannot be read: {error}"))
+                .and_then(|bytes| self.host.load(&bytes).map_err(|error| error.to_string()))
+                .and_then(|decoder| self.admit(decoder, Origin::Directory));
+            if let Err(reason) = taken {
+                let file = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+                tracing::warn!(file, reason, "decoder refused");
+                self.refused.push(RefusedDecoder { file, reason });
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes a decoder in, beside those that are there already.
+    fn admit(&mut self, decoder: Arc<Decoder>, origin: Origin) -> Result<(), String> {
+        let manifest = decoder.manifest();
+        for model in &manifest.models {
+            if let Some(other) = self.models.get(&model.name).map(|served| served.decoder.manifest())
+                && other.name != manifest.name
+            {
+                return Err(format!("the model {} is served by the decoder {} already", model.name, other.name));
+            }
+        }
+        let rival = self.loaded.iter_mut().find(|entry| entry.serves && entry.decoder.manifest().name == manifest.name);
+        let mut serves = true;
+        if let Some(rival) = rival {
+            match version::compare(&manifest.version, &rival.decoder.manifest().version) {
+                Ordering::Equal if rival.decoder.content_hash() == decoder.content_hash() => return Ok(()),
+                Ordering::Equal => {
+                    return Err(format!(
+                        "another {} {} is loaded already: give the changed decoder a higher version",
+                        manifest.name, manifest.version
+                    ));
+                }
+                Ordering::Greater => {
+                    rival.serves = false;
+                    self.models.retain(|_, served| served.decoder.manifest().name != manifest.name);
+                }
+                Ordering::Less => serves = false,
+            }
+        }
+        if serves {
+            for model in &manifest.models {
+                self.models
+                    .insert(model.name.clone(), ServedModel { model: model.clone(), decoder: Arc::clone(&decoder) });
+            }
+        }
+        self.loaded.push(LoadedDecoder { decoder, origin, serves });
+        Ok(())
+    }
+}
+
+/// The channel as the model declares it.
+fn bind_channel(model: &Model, sent: &str) -> Result<String, Unbound> {
+    let sent = sent.trim();
+    match (model.channels.as_slice(), sent) {
+        ([], _) => Ok(sent.to_owned()),
+        ([only], "") => Ok(only.clone()),
+        (channels, "") => Err(Unbound {
+            reason: "channel-missing",
+            detail: format!(
+                "The model {} has several channels ({}): name the one it came from with ?channel=.",
+                model.name,
+                channels.join(", ")
+            ),
+        }),
+        (channels, sent) => {
+            channels.iter().find(|declared| channel::is_same(declared, sent)).cloned().ok_or_else(|| Unbound {
+                reason: "channel-unknown",
+                detail: format!(
+                    "The model {} does not speak on that channel; its channels are {}.",
+                    model.name,
+                    channels.join(", ")
+                ),
+            })
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn model(channels: &[&str]) -> Model {
+        Model {
+            name: "cuff".to_owned(),
+            title: "Cuff".to_owned(),
+            channels: channels.iter().map(|channel| (*channel).to_owned()).collect(),
+            variables: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn an_empty_channel_is_enough_where_there_is_no_choice() {
+        assert_eq!(bind_channel(&model(&["2A35"]), "").unwrap(), "2A35");
+        assert_eq!(bind_channel(&model(&[]), "").unwrap(), "");
+        assert_eq!(bind_channel(&model(&["2A35", "2A36"]), "").unwrap_err().reason, "channel-missing");
+    }
+
+    #[test]
+    fn a_channel_is_one_that_the_model_declares() {
+        assert_eq!(bind_channel(&model(&["2A35", "2A36"]), "0x2a36").unwrap(), "2A36");
+        assert_eq!(bind_channel(&model(&[]), "port 7").unwrap(), "port 7");
+        assert_eq!(bind_channel(&model(&["2A35"]), "2A9D").unwrap_err().reason, "channel-unknown");
+    }
+}

@@ -1,0 +1,44 @@
+//! The fleet: device models and their decoders, devices, hubs, who wears what, and the tokens of sources.
+//!
+//! Owns `decoder`, `device_model`, `device_unit`, `device`, `hub`, `hub_device`, `activation` and `assignment`.
+//!
+//! Invariants: a unit (model, serial) is enrolled with one tenant at a time; an enrolment that has ended stays ended, and
+//! its readings stay with its tenant. Periods of activity are recorded from the first day and never removed. A device and
+//! its FHIR Device change in one transaction. Nobody else wears a device and slot at the same time. Variables are secrets:
+//! sealed at rest, shown by name only.
+
+mod activate;
+mod assign_device;
+mod change_device;
+mod decoders;
+mod end_enrolment;
+mod enrol_device;
+mod http;
+mod issue_source_token;
+mod model;
+mod projection;
+mod register_hub;
+mod source;
+mod store;
+mod try_decoder;
+
+pub use assign_device::{NewAssignment, assign as assign_device};
+pub use decoders::{Binding, Decoders, LoadedDecoder, Origin, RefusedDecoder, ServedModel, Unbound, allowed_words};
+pub use enrol_device::{NewDevice, enrol as enrol_device};
+pub use http::routes;
+pub use issue_source_token::{IssuedToken, Source, issue as issue_source_token};
+pub use model::{DeviceIdentifier, Variables};
+pub use source::{DeviceSnapshot, HubSnapshot, find_paired_device, load_device, load_hub};
+pub use store::assignment::AssignmentRow;
+pub use store::device::DeviceRow;
+pub use try_decoder::{Preview, Trial, Tried, TriedVerdict, try_decoder};
+
+use crate::error::Error;
+
+/// 409: what has ended is not changed any more.
+fn enrolment_ended() -> Error {
+    Error::conflict(
+        "device.enrolment-ended",
+        "This enrolment has ended. Enrol the unit anew (POST /api/v1/devices with the same model and serial).",
+    )
+}

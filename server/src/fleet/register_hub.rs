@@ -1,0 +1,107 @@
+//! Registers a hub, and pairs devices with it.
+
+use db::{DeviceId, HubId, TenantId, TenantScope};
+
+use super::model::{self, Checks};
+use super::store::hub::{HubRow, PairingRow};
+use super::{enrolment_ended, store};
+use crate::app::App;
+use crate::error::Error;
+use crate::identity::SourceKind;
+
+/// What a new hub is to be.
+pub struct NewHub {
+    /// Its maker's name for the kind of hub.
+    pub model: String,
+    /// The maker's serial.
+    pub serial: String,
+    /// What people call it.
+    pub name: String,
+    /// IANA zone, when it differs from the tenant's.
+    pub time_zone: Option<String>,
+    /// Whether its uplinks are taken at once.
+    pub active: bool,
+}
+
+/// Registers it, with its first period of activity.
+///
+/// # Errors
+/// 422 for fields that cannot be accepted; 409 when the tenant has this hub already.
+pub async fn register(app: &App, scope: &TenantScope, tenant: TenantId, wish: NewHub) -> Result<HubRow, Error> {
+    let mut checks = Checks::default();
+    checks.name("/model", &wish.model);
+    checks.name("/serial", &wish.serial);
+    checks.name("/name", &wish.name);
+    checks.time_zone(wish.time_zone.as_deref());
+    checks.finish()?;
+    let now = app.clock.now();
+    let row = HubRow {
+        tenant_id: tenant,
+        id: HubId::generate(),
+        model: wish.model,
+        serial: wish.serial,
+        name: wish.name,
+        time_zone: wish.time_zone,
+        active: wish.active,
+        created_at: now,
+        updated_at: now,
+    };
+    let mut transaction = scope.begin(&app.db).await?;
+    store::hub::insert_hub(&mut transaction, &row).await?;
+    if row.active {
+        store::activation::open_activation(&mut transaction, tenant, SourceKind::Hub, row.id.0, now).await?;
+    }
+    transaction.commit().await?;
+    Ok(row)
+}
+
+/// Pairs a device with a hub of the same tenant, or changes its address there.
+///
+/// # Errors
+/// 404 when either is not there; 409 when the address is another device's, or the device's enrolment has ended.
+pub async fn pair(
+    app: &App,
+    scope: &TenantScope,
+    hub: HubId,
+    device: DeviceId,
+    address: Option<&str>,
+) -> Result<PairingRow, Error> {
+    let address = address.map(model::normal_address);
+    if let Some(address) = &address {
+        let mut checks = Checks::default();
+        checks.name("/address", address);
+        checks.finish()?;
+    }
+    let mut transaction = scope.begin(&app.db).await?;
+    let tenant = store::hub::find_hub(&mut transaction, &scope.tenants(), hub)
+        .await?
+        .ok_or_else(|| Error::not_found("hub"))?
+        .tenant_id;
+    let found = store::device::lock_device(&mut transaction, &[tenant], device)
+        .await?
+        .ok_or_else(|| Error::not_found("device"))?;
+    if found.enrolled_until.is_some() {
+        return Err(enrolment_ended());
+    }
+    let row =
+        store::hub::upsert_pairing(&mut transaction, tenant, hub, device, address.as_deref(), app.clock.now()).await?;
+    transaction.commit().await?;
+    Ok(row)
+}
+
+/// Parts a device from a hub.
+///
+/// # Errors
+/// 404 when they are not paired.
+pub async fn part(app: &App, scope: &TenantScope, hub: HubId, device: DeviceId) -> Result<(), Error> {
+    let mut transaction = scope.begin(&app.db).await?;
+    let tenant = store::hub::find_hub(&mut transaction, &scope.tenants(), hub)
+        .await?
+        .ok_or_else(|| Error::not_found("hub"))?
+        .tenant_id;
+    if !store::hub::delete_pairing(&mut transaction, tenant, hub, device).await? {
+        return Err(Error::not_found("device of this hub"));
+    }
+    transaction.commit().await?;
+    Ok(())
+}

@@ -1,0 +1,146 @@
+//! What ingest has to know of a source: read by its token's device, cached by the caller for a second at most.
+
+use std::time::Duration;
+
+use anyhow::{Context, anyhow};
+use chrono_tz::Tz;
+use db::{DeviceId, HubId, TenantId};
+use diesel_async::AsyncPgConnection;
+
+use super::model::{self, Variables};
+use super::store;
+use super::store::device::DeviceRow;
+use crate::app::App;
+use crate::error::Error;
+use crate::platform::seal::Sealer;
+use crate::tenancy;
+
+/// How long a payload without time or sequence counts as a repeat when the same bytes come again.
+const REPEAT_WINDOW: Duration = Duration::from_secs(60);
+
+/// A device as ingest needs it.
+#[derive(Clone)]
+pub struct DeviceSnapshot {
+    /// Its id.
+    pub id: DeviceId,
+    /// Whose enrolment it is.
+    pub tenant: TenantId,
+    /// Its model, which picks the decoder.
+    pub model: String,
+    /// The maker's serial.
+    pub serial: String,
+    /// The zone of its local times: its own, else its tenant's.
+    pub time_zone: Tz,
+    /// The decoder's settings, opened. Secrets: never logged.
+    pub variables: Variables,
+    /// Raised whenever the variables change.
+    pub variables_version: i32,
+    /// Whether its uplinks are taken: it is active, its enrolment has not ended, and its tenant is active.
+    pub active: bool,
+    /// How long equal bytes without time or sequence count as a repeat.
+    pub repeat_window: Duration,
+}
+
+// By hand, so that no variable ever reaches a log.
+impl std::fmt::Debug for DeviceSnapshot {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("DeviceSnapshot")
+            .field("id", &self.id)
+            .field("tenant", &self.tenant)
+            .field("model", &self.model)
+            .field("active", &self.active)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A hub as ingest needs it.
+#[derive(Debug, Clone)]
+pub struct HubSnapshot {
+    /// Its id.
+    pub id: HubId,
+    /// Whose hub.
+    pub tenant: TenantId,
+    /// Whether its uplinks are taken: it and its tenant are active.
+    pub active: bool,
+}
+
+/// Reads a device, within a transaction that sees its tenant.
+///
+/// # Errors
+/// The database's error; 500 when its variables do not open, because the server has another secret key.
+pub async fn load_device(
+    conn: &mut AsyncPgConnection,
+    app: &App,
+    tenant: TenantId,
+    device: DeviceId,
+) -> Result<Option<DeviceSnapshot>, Error> {
+    let Some(row) = store::device::find_device(conn, &[tenant], device).await? else { return Ok(None) };
+    let Some(owner) = tenancy::find_tenant(conn, tenant).await? else { return Ok(None) };
+    let zone = row.time_zone.as_deref().unwrap_or(&owner.time_zone);
+    let time_zone =
+        zone.parse().map_err(|_unknown| Error::internal(anyhow!("a stored time zone is not known to this server")))?;
+    let variables = open_variables(&app.sealer, &row)?;
+    Ok(Some(DeviceSnapshot {
+        id: row.id,
+        tenant,
+        active: row.active && row.enrolled_until.is_none() && owner.active,
+        model: row.model,
+        serial: row.serial,
+        time_zone,
+        variables,
+        variables_version: row.variables_version,
+        repeat_window: REPEAT_WINDOW,
+    }))
+}
+
+/// Reads a hub, within a transaction that sees its tenant.
+///
+/// # Errors
+/// The database's error.
+pub async fn load_hub(
+    conn: &mut AsyncPgConnection,
+    tenant: TenantId,
+    hub: HubId,
+) -> Result<Option<HubSnapshot>, Error> {
+    let Some(row) = store::hub::find_hub(conn, &[tenant], hub).await? else { return Ok(None) };
+    let Some(owner) = tenancy::find_tenant(conn, tenant).await? else { return Ok(None) };
+    Ok(Some(HubSnapshot { id: row.id, tenant, active: row.active && owner.active }))
+}
+
+/// The device that a hub means by a name: its address at that hub in any spelling, or the device's id. None when the
+/// device is not paired with that hub.
+///
+/// # Errors
+/// The database's error.
+pub async fn find_paired_device(
+    conn: &mut AsyncPgConnection,
+    tenant: TenantId,
+    hub: HubId,
+    name: &str,
+) -> Result<Option<DeviceId>, Error> {
+    let address = model::normal_address(name);
+    Ok(store::hub::find_paired_device(conn, tenant, hub, &address, name.trim().parse().ok()).await?)
+}
+
+/// Opens a device's variables.
+pub(super) fn open_variables(sealer: &Sealer, row: &DeviceRow) -> Result<Variables, Error> {
+    let Some(sealed) = &row.variables_sealed else { return Ok(Variables::new()) };
+    let place = model::variables_place(row.tenant_id, row.id);
+    let opened = sealer.open(&place, sealed).context("a device's variables").map_err(Error::internal)?;
+    serde_json::from_slice(&opened)
+        .map_err(|_no_detail| Error::internal(anyhow!("a device's variables are not an object of texts")))
+}
+
+/// Seals a device's variables; nothing for none.
+pub(super) fn seal_variables(
+    sealer: &Sealer,
+    tenant: TenantId,
+    device: DeviceId,
+    variables: &Variables,
+) -> Result<Option<Vec<u8>>, Error> {
+    if variables.is_empty() {
+        return Ok(None);
+    }
+    let plain = serde_json::to_vec(variables).map_err(Error::internal)?;
+    sealer.seal(&model::variables_place(tenant, device), &plain).map(Some).map_err(Error::internal)
+}
