@@ -116,11 +116,11 @@ impl App {
         let clock = Clock;
         let installation = installation::identify(&db).await?;
         let tables = Arc::new(Tables::load()?);
-        let decoders = Decoders::load(&config, &db, &tables).await?;
+        let decoders = Decoders::load(&config, &db, &tables.units, &tables.vitals).await?;
         let sealer = Sealer::new(config.secret_key_or_create()?.expose());
         Ok(Self {
             public_url: config.public_url_for(bound),
-            outbound: Outbound::new(&config)?,
+            outbound: Outbound::new(config.outbound_allow.clone())?,
             intake: Intake::new(config.ingest.queue_rows, config.ingest.queue_rows.saturating_mul(16 * 1024).max(64 * 1024 * 1024)),
             ingest_limits: RateLimit::new(config.ingest.rate_per_source),
             api_limits: RateLimit::new(config.api_rate_per_client),

@@ -13,7 +13,7 @@ pub mod wiring;
 // The rooms.
 pub mod tenancy;
 pub mod identity;
-pub mod fleet;
 pub mod fhir;
+pub mod fleet;
 pub mod ingest;
 pub mod forward;

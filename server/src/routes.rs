@@ -1,6 +1,6 @@
 //! Which room is mounted where, and the OpenAPI document that follows from it.
 
-use actix_web::dev::{ServiceFactory, ServiceRequest, ServiceResponse};
+use actix_web::dev::{ServiceFactory, ServiceRequest};
 use actix_web::web::{self, JsonConfig, PathConfig, QueryConfig};
 use actix_web::{App as ActixApp, HttpRequest};
 use utoipa::OpenApi;

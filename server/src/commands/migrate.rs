@@ -38,7 +38,7 @@ pub async fn run(args: MigrateArgs, config: Config) -> anyhow::Result<ExitCode> 
     if args.print_schema {
         let mut connection = AsyncPgConnection::establish(database.owner_url.expose()).await?;
         connection.batch_execute("SET ROLE afferent_owner").await?;
-        print!("{}", db::print_schema(&mut connection).await?);
+        super::print(&db::print_schema(&mut connection).await?)?;
     } else if ran.is_empty() {
         println!("The schema is up to date.");
     } else {

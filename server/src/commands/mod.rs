@@ -7,6 +7,7 @@ mod plugin;
 mod provision;
 pub mod serve;
 
+use std::io::Write;
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand};
@@ -64,7 +65,6 @@ pub fn run() -> ExitCode {
     }
 }
 
-#[expect(clippy::print_stdout, reason = "printing is what these commands are for")]
 async fn run_command(command: Command) -> anyhow::Result<ExitCode> {
     match command {
         Command::Serve(args) => serve::run(args, configured()?).await,
@@ -72,17 +72,24 @@ async fn run_command(command: Command) -> anyhow::Result<ExitCode> {
         Command::Provision(args) => provision::run(args, configured()?).await,
         Command::Plugin(args) => plugin::run(args, configured()?).await,
         Command::Openapi => {
-            println!("{}", openapi::document()?);
-            Ok(ExitCode::SUCCESS)
+            print(&format!("{}\n", openapi::document()?))
         }
         Command::Config => {
-            print!("{}", crate::config::DEFAULT_CONFIG);
-            Ok(ExitCode::SUCCESS)
+            print(crate::config::DEFAULT_CONFIG)
         }
         Command::Completions { shell } => {
-            clap_complete::generate(shell, &mut Cli::command(), "afferent", &mut std::io::stdout());
-            Ok(ExitCode::SUCCESS)
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Cli::command(), "afferent", &mut script);
+            print(&String::from_utf8_lossy(&script))
         }
+    }
+}
+
+/// Prints a command's result. Whoever reads only the beginning (`| head`) has what they wanted.
+fn print(text: &str) -> anyhow::Result<ExitCode> {
+    match std::io::stdout().write_all(text.as_bytes()) {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(error.into()),
+        _ => Ok(ExitCode::SUCCESS),
     }
 }
 

@@ -22,17 +22,15 @@ impl FhirError {
     pub fn outcome(&self) -> (u16, OperationOutcome) {
         let (status, code, _, _) = self.0.kind.row();
         let mut issues = self.0.issues.clone();
-        issues.extend(self.0.fields.iter().map(|field| Issue {
-            severity: IssueSeverity::Error,
-            code,
-            diagnostics: field.detail.clone(),
-            expression: vec![field.pointer.clone()],
-        }));
+        issues.extend(self.0.fields.iter().map(|field| Issue::error(code, field.detail.clone()).at(field.pointer.clone())));
         if issues.is_empty() {
-            let severity = if self.0.kind == Kind::Internal { IssueSeverity::Fatal } else { IssueSeverity::Error };
-            issues.push(Issue { severity, code, diagnostics: self.0.public.clone().into_owned(), expression: Vec::new() });
+            let mut issue = Issue::error(code, self.0.public.clone().into_owned());
+            if self.0.kind == Kind::Internal {
+                issue.severity = IssueSeverity::Fatal;
+            }
+            issues.push(issue);
         }
-        (status, OperationOutcome { issues })
+        (status, OperationOutcome::new(issues))
     }
 }
 
@@ -58,6 +56,6 @@ impl ResponseError for FhirError {
         let (_, outcome) = self.outcome();
         let mut response = HttpResponse::build(self.status_code());
         add_headers(&mut response, &self.0);
-        response.content_type("application/fhir+json; charset=utf-8").body(outcome.to_json())
+        response.content_type("application/fhir+json; charset=utf-8").body(outcome.to_text())
     }
 }

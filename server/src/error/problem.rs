@@ -37,7 +37,6 @@ pub struct Problem {
 
 /// The error answers that every operation shares.
 #[derive(IntoResponses)]
-#[expect(dead_code, reason = "describes responses in the OpenAPI document only")]
 pub enum Problems {
     /// The request is malformed.
     #[response(status = 400, content_type = "application/problem+json")]
@@ -71,7 +70,7 @@ impl From<&Error> for Problem {
         let mut errors = error.fields.clone();
         errors.extend(error.issues.iter().map(|issue| FieldError {
             pointer: issue.expression.join(", "),
-            detail: issue.diagnostics.clone(),
+            detail: issue.diagnostics.clone().or_else(|| issue.details.clone()).unwrap_or_default(),
         }));
         Self {
             type_: format!("/problems/{suffix}"),

@@ -21,7 +21,7 @@ pub struct TokenRow {
 pub async fn find_token(conn: &mut AsyncPgConnection, hash: &TokenHash, now: DateTime<Utc>) -> QueryResult<Option<TokenRow>> {
     use db::schema::tenant;
     api_token::table
-        .left_join(tenant::table)
+        .left_join(tenant::table.on(api_token::tenant_id.eq(tenant::id.nullable())))
         .filter(api_token::token_hash.eq(hash.as_slice()))
         .filter(api_token::revoked_at.is_null())
         .filter(api_token::expires_at.is_null().or(api_token::expires_at.gt(now)))

@@ -165,7 +165,9 @@ fn wearer_questions(submissions: &[&Submission]) -> Vec<WearerQuestion> {
 }
 
 fn is_untrusted(found: &Found) -> bool {
-    found.interpreted.conditions.iter().any(|condition| condition == "device-time-untrusted" || condition == "device-time-in-future")
+    // `time-from-receipt` is said only where the device's own time was lost or unusable, not where there never was one.
+    let doubtful = ["device-time-untrusted", "device-time-in-future", "time-from-receipt"];
+    found.interpreted.conditions.iter().any(|condition| doubtful.contains(&condition.as_str()))
 }
 
 /// Those that end before anything is stored: refused sources and repeated keys.

@@ -165,7 +165,7 @@ fn in_doubt() -> Error {
 async fn quarantine_alone(app: &Arc<App>, poison: &Submission, error: Error) -> Answer {
     tracing::error!(tenant.id = %poison.tenant(), uplink.id = %poison.received.id, cause = %format!("{error:?}"), "an uplink could not be stored and is quarantined alone");
     let kept = async {
-        let mut transaction = app.db.begin_worker().await?;
+        let transaction = app.db.begin_worker().await?;
         if !poison.replay {
             let fate = UplinkFate { submission: poison, outcome: Outcome::Quarantined.as_str(), reason: Some("not-storable".to_owned()) };
             store::insert_uplinks(&transaction, &[fate]).await?;

@@ -13,7 +13,7 @@ use utoipa_actix_web::service_config::ServiceConfig;
 use super::receive_uplink::{self, Upload};
 use super::{Receipt, replay_uplink, store};
 use crate::app::AppData;
-use crate::error::{ApiResult, Error, Kind, Problems};
+use crate::error::{ApiResult, Error, Problems};
 use crate::identity::{Bearer, Caller};
 use crate::platform::page::{Page, PageQuery};
 
@@ -25,6 +25,7 @@ pub fn routes(config: &mut ServiceConfig) {
 /// Mounts what operators see.
 pub fn api_routes(config: &mut ServiceConfig) {
     config.service(list_uplinks).service(find_uplink).service(list_quarantine).service(replay_quarantined);
+    super::trial::routes(config);
 }
 
 /// Query of a raw uplink.
@@ -217,14 +218,4 @@ async fn replay_quarantined(caller: Caller, app: AppData, uplink: Path<UplinkId>
     caller.require(caller.role().manages_fleet(), "replay quarantined uplinks")?;
     let scope = caller.operations(&app, None).await?.ok_or_else(|| Error::not_found("quarantined uplink"))?;
     Ok(Json(replay_uplink::replay(&app, &scope, *uplink).await?))
-}
-
-/// The body was cut by the limit, or is not what its header says.
-pub(crate) fn bad_body(error: &actix_web::error::PayloadError, limit: usize) -> Error {
-    match error {
-        actix_web::error::PayloadError::Overflow => {
-            Error::new(Kind::TooLarge, "body.too-large", format!("An uplink may have {limit} bytes at most; send fewer frames at once."))
-        }
-        _ => Error::invalid("body.unreadable", "The body ended early or is not encoded as its headers say."),
-    }
 }

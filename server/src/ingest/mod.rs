@@ -15,6 +15,7 @@ mod receive_uplink;
 mod replay_uplink;
 mod sources;
 mod store;
+pub mod trial;
 
 pub use commit::run as run_committer;
 pub use http::{api_routes, routes};

@@ -1,7 +1,6 @@
 //! One uplink: who sent it, which frames, what the decoder makes of them, and the wait for the commit.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use actix_web::web::Bytes;
 use chrono::{DateTime, Utc};
@@ -185,10 +184,10 @@ fn judge(app: &App, device: &DeviceSnapshot, submission: &mut Submission, result
         Ok(outcome) => outcome,
         Err(failure) => {
             tracing::warn!(
-                tenant.id = %submission.source.tenant, device.id = %submission.device, reason = failure.kind.reason(),
+                tenant.id = %submission.source.tenant, device.id = %submission.device, reason = failure.kind.as_str(),
                 "a decoder failed; the uplink is quarantined"
             );
-            submission.verdict = Verdict::Undecodable { reason: failure.kind.reason().to_owned(), detail: failure.to_string() };
+            submission.verdict = Verdict::Undecodable { reason: failure.kind.as_str().to_owned(), detail: failure.to_string() };
             return;
         }
     };
@@ -230,7 +229,7 @@ fn readings(app: &App, device: &DeviceSnapshot, submission: &mut Submission, dec
     Verdict::Readings(found)
 }
 
-fn error_reason(kind: plugin_host::ErrorKind) -> &'static str {
+pub(super) fn error_reason(kind: plugin_host::ErrorKind) -> &'static str {
     match kind {
         plugin_host::ErrorKind::Malformed => "malformed",
         plugin_host::ErrorKind::Unsupported => "unsupported",
@@ -238,13 +237,10 @@ fn error_reason(kind: plugin_host::ErrorKind) -> &'static str {
     }
 }
 
-fn error_detail(error: &plugin_host::DecodeError) -> String {
+pub(super) fn error_detail(error: &plugin_host::DecodeError) -> String {
     match (error.offset, &error.path) {
         (Some(offset), _) => format!("{} (at byte {offset})", error.message),
         (None, Some(path)) => format!("{} (at {path})", error.message),
         (None, None) => error.message.clone(),
     }
 }
-
-/// How long a repeat of the same bytes counts as the same transmission, where a model says nothing else.
-pub const REPEAT_WINDOW: Duration = Duration::from_secs(60);

@@ -7,6 +7,7 @@ mod http;
 mod model;
 mod store;
 
+pub(crate) use http::check_time_zone;
 pub use http::routes;
 pub use model::{TenantKind, TenantRow};
 pub use store::{all_tenants, find_tenant, insert_tenant, tenant_with_customers};

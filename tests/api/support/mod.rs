@@ -8,7 +8,7 @@ mod process;
 pub use actors::{Actor, Answer, Clinic};
 pub use cluster::{TestDatabase, connect, fresh_database};
 pub use payloads::{blood_pressure, blood_pressure_at, weight};
-pub use process::ServerProcess;
+pub use process::{ServerProcess, free_address};
 
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;

@@ -77,7 +77,7 @@ pub async fn run(args: PluginArgs, config: Config) -> anyhow::Result<ExitCode> {
 }
 
 fn open(config: &Config, tables: &Tables) -> anyhow::Result<Decoders> {
-    Decoders::open(None, config.decoder_dir.as_deref(), tables)
+    Decoders::open(None, config.decoder_dir.as_deref(), &tables.units, &tables.vitals)
 }
 
 #[expect(clippy::print_stdout, clippy::print_stderr, reason = "printing is what this command is for")]

@@ -13,8 +13,9 @@ use serde_json::Value;
 
 use super::compare;
 use super::expected::Vector;
-use crate::fleet::{Decoders, Trial, Tried, TriedVerdict, try_decoder};
+use crate::fleet::Decoders;
 use crate::ingest::Tables;
+use crate::ingest::trial::{Trial, Tried, TriedVerdict, try_decoder};
 
 /// When every payload is taken to have been received, 2027-07-01T00:00:00Z: later than what the public vectors tell of
 /// the past, earlier than what they tell of the future.
