@@ -20,18 +20,16 @@ mod projection;
 mod register_hub;
 mod source;
 mod store;
-mod try_decoder;
 
 pub use assign_device::{NewAssignment, assign as assign_device};
 pub use decoders::{Binding, Decoders, LoadedDecoder, Origin, RefusedDecoder, ServedModel, Unbound, allowed_words};
 pub use enrol_device::{NewDevice, enrol as enrol_device};
 pub use http::routes;
 pub use issue_source_token::{IssuedToken, Source, issue as issue_source_token};
-pub use model::{DeviceIdentifier, Variables};
+pub use model::{Checks, DeviceIdentifier, Variables};
 pub use source::{DeviceSnapshot, HubSnapshot, find_paired_device, load_device, load_hub};
 pub use store::assignment::AssignmentRow;
 pub use store::device::DeviceRow;
-pub use try_decoder::{Preview, Trial, Tried, TriedVerdict, try_decoder};
 
 use crate::error::Error;
 

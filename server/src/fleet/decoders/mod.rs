@@ -18,12 +18,13 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use db::Db;
+use fhir_model::units::Units;
+use fhir_model::vitals::Vitals;
 use plugin_host::{Decoder, HostError, Limits, Model, PluginHost, Surface};
 
 use super::store;
 use crate::config::Config;
 use crate::error::Error;
-use crate::ingest::Tables;
 
 pub use words::allowed_words;
 
@@ -134,9 +135,9 @@ impl Decoders {
     ///
     /// # Errors
     /// As [`Decoders::open`], and the database's error.
-    pub async fn load(config: &Config, db: &Db, tables: &Tables) -> anyhow::Result<Self> {
+    pub async fn load(config: &Config, db: &Db, units: &Units, vitals: &Vitals) -> anyhow::Result<Self> {
         let cache_dir = config.data_dir.join("compiled-decoders");
-        let decoders = Self::open(Some(cache_dir), config.decoder_dir.as_deref(), tables)?;
+        let decoders = Self::open(Some(cache_dir), config.decoder_dir.as_deref(), units, vitals)?;
         decoders.register(db).await?;
         Ok(decoders)
     }
@@ -146,8 +147,8 @@ impl Decoders {
     ///
     /// # Errors
     /// When the sandbox cannot start, a built-in decoder is refused, or the directory cannot be read.
-    pub fn open(cache_dir: Option<PathBuf>, decoder_dir: Option<&Path>, tables: &Tables) -> anyhow::Result<Self> {
-        let words = words::allowed_words(&tables.units, &tables.vitals)?;
+    pub fn open(cache_dir: Option<PathBuf>, decoder_dir: Option<&Path>, units: &Units, vitals: &Vitals) -> anyhow::Result<Self> {
+        let words = words::allowed_words(units, vitals)?;
         let host = match PluginHost::new(Limits::default(), words.clone(), cache_dir) {
             // Without its cache the server only starts more slowly.
             Err(error @ HostError::Cache { .. }) => {

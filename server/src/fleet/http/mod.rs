@@ -1,11 +1,9 @@
 //! REST of the fleet: thin handlers and wire types, a file per thing.
 
 mod assignments;
-mod decode;
 mod devices;
 mod hubs;
 mod models;
-mod readings;
 mod tokens;
 
 use actix_web::HttpResponse;
@@ -28,7 +26,6 @@ pub fn routes(config: &mut ServiceConfig) {
     tokens::routes(config);
     assignments::routes(config);
     hubs::routes(config);
-    decode::routes(config);
 }
 
 /// A period of activity.

@@ -24,6 +24,7 @@ use crate::identity::Caller;
 /// Frames of one trial.
 const MAX_FRAMES: usize = 256;
 
+/// Mounts the route.
 pub fn routes(config: &mut ServiceConfig) {
     config.service(decode);
 }
