@@ -46,7 +46,7 @@ pub(super) struct Refusal {
     pub(super) status: u16,
     /// For people, without the server's words.
     pub(super) reason: String,
-    /// The server's words, bounded: an OperationOutcome when it sent one.
+    /// The server's words, bounded: an `OperationOutcome` when it sent one.
     pub(super) outcome: Option<String>,
 }
 

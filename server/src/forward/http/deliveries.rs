@@ -68,7 +68,7 @@ struct Delivery {
     /// What went wrong last.
     #[serde(skip_serializing_if = "Option::is_none")]
     last_reason: Option<String>,
-    /// What the endpoint said last, an OperationOutcome if it can; it may name the patient, and only people of the tenant
+    /// What the endpoint said last, an `OperationOutcome` if it can; it may name the patient, and only people of the tenant
     /// who may see patients get it.
     #[serde(skip_serializing_if = "Option::is_none")]
     last_outcome: Option<String>,

@@ -13,11 +13,11 @@ pub enum Rule {
     Scheme,
     /// Credentials inside the URL: they would end up in logs.
     UserInfo,
-    /// 127.0.0.0/8, ::1.
+    /// 127.0.0.0/8, `::1`.
     Loopback,
-    /// RFC 1918, fc00::/7, and site-local fec0::/10.
+    /// RFC 1918, `fc00::/7`, and site-local `fec0::/10`.
     Private,
-    /// 169.254.0.0/16, fe80::/10.
+    /// 169.254.0.0/16, `fe80::/10`.
     LinkLocal,
     /// Carrier-grade NAT, 100.64.0.0/10 (RFC 6598).
     SharedAddressSpace,
@@ -164,7 +164,7 @@ fn rule_v4(address: Ipv4Addr) -> Option<Rule> {
     }
 }
 
-/// IANA IPv6 Special-Purpose Address Registry: only 2000::/3 is global unicast, less its special blocks.
+/// IANA IPv6 Special-Purpose Address Registry: only `2000::/3` is global unicast, less its special blocks.
 fn rule_v6(address: Ipv6Addr) -> Option<Rule> {
     if address.is_loopback() {
         return Some(Rule::Loopback);
