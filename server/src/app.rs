@@ -152,7 +152,7 @@ pub fn http_server(app: Arc<App>, listener: TcpListener, grace: Duration) -> std
     let body_limit = data.config.max_body_bytes;
     let server = HttpServer::new(move || {
         let metrics = Arc::clone(&data.metrics);
-        let (app, _document) = routes::build(
+        let app = routes::build(
             actix_web::App::new()
                 .app_data(data.clone())
                 .app_data(PayloadConfig::new(body_limit)),

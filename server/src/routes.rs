@@ -1,14 +1,15 @@
 //! Which room is mounted where, and the OpenAPI document that follows from it.
 
 use actix_web::dev::{ServiceFactory, ServiceRequest};
+use actix_web::middleware::from_fn;
 use actix_web::web::{self, JsonConfig, PathConfig, QueryConfig};
-use actix_web::{App as ActixApp, HttpRequest};
+use actix_web::{App as ActixApp, HttpRequest, HttpResponse};
 use utoipa::OpenApi;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
-use utoipa_actix_web::{AppExt, scope};
+use utoipa_actix_web::{AppExt, UtoipaApp, scope};
 
 use crate::error::{ApiError, ApiResult, Error, Kind};
-use crate::{fhir, fleet, forward, ingest, tenancy};
+use crate::{fhir, fleet, forward, identity, ingest, tenancy};
 
 /// The head of the OpenAPI document.
 #[derive(OpenApi)]
@@ -22,38 +23,54 @@ use crate::{fhir, fleet, forward, ingest, tenancy};
 )]
 struct Document;
 
-/// The application with every route, and its OpenAPI document.
-pub fn build<T>(app: ActixApp<T>) -> (ActixApp<T>, utoipa::openapi::OpenApi)
+/// The OpenAPI document of every route that is mounted.
+#[must_use]
+pub fn document() -> utoipa::openapi::OpenApi {
+    let (_, mut document) = rooms(ActixApp::new().into_utoipa_app()).split_for_parts();
+    let scheme = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).description(Some("An API token, or a source's token for /ingest.")).build();
+    document.components.get_or_insert_default().add_security_scheme("bearer", SecurityScheme::Http(scheme));
+    document
+}
+
+/// The application with every route.
+pub fn build<T>(app: ActixApp<T>) -> ActixApp<T>
 where
     T: ServiceFactory<ServiceRequest, Config = (), Error = actix_web::Error, InitError = ()>,
 {
-    let (app, mut document) = app
-        .into_utoipa_app()
-        .openapi(Document::openapi())
+    let document = web::Data::new(document());
+    // In front of the scope that would answer for everything below /api/v1.
+    let app = app.route(
+        "/api/v1/openapi.json",
+        web::get().to(move || {
+            let document = document.clone();
+            async move { HttpResponse::Ok().json(&**document) }
+        }),
+    );
+    rooms(app.into_utoipa_app())
+        .into_app()
+        .configure(fhir::routes)
+        .configure(crate::commands::serve::status::routes)
+        .default_service(web::to(no_such_route))
+}
+
+/// Which room is mounted where.
+fn rooms<T>(app: UtoipaApp<T>) -> UtoipaApp<T>
+where
+    T: ServiceFactory<ServiceRequest, Config = (), Error = actix_web::Error, InitError = ()>,
+{
+    app.openapi(Document::openapi())
         .app_data(JsonConfig::default().limit(256 * 1024).error_handler(|error, _| bad_json(error).into()))
         .app_data(PathConfig::default().error_handler(|_error, _| ApiError(Error::not_found("thing")).into()))
         .app_data(QueryConfig::default().error_handler(|error, _| bad_query(&error).into()))
         .service(
             scope("/api/v1")
+                .wrap(from_fn(identity::authenticated))
                 .configure(tenancy::routes)
                 .configure(fleet::routes)
                 .configure(ingest::api_routes)
                 .configure(forward::routes),
         )
         .service(scope("/ingest/v1").configure(ingest::routes))
-        .split_for_parts();
-    let scheme = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).description(Some("An API token, or a source's token for /ingest.")).build();
-    document.components.get_or_insert_default().add_security_scheme("bearer", SecurityScheme::Http(scheme));
-    let served = document.clone();
-    let app = app
-        .route("/api/v1/openapi.json", web::get().to(move || {
-            let document = served.clone();
-            async move { web::Json(document) }
-        }))
-        .configure(fhir::routes)
-        .configure(crate::commands::serve::status::routes)
-        .default_service(web::to(no_such_route));
-    (app, document)
 }
 
 async fn no_such_route(request: HttpRequest) -> ApiResult<String> {

@@ -7,6 +7,5 @@ use crate::routes;
 /// # Errors
 /// When it cannot be written as JSON.
 pub fn document() -> anyhow::Result<String> {
-    let (_, document) = routes::build(actix_web::App::new());
-    Ok(document.to_pretty_json()?)
+    Ok(routes::document().to_pretty_json()?)
 }

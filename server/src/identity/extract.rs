@@ -2,9 +2,11 @@
 
 use std::future::{Ready, ready};
 
-use actix_web::dev::Payload;
+use actix_web::body::MessageBody;
+use actix_web::dev::{Payload, ServiceRequest, ServiceResponse};
 use actix_web::http::header::AUTHORIZATION;
-use actix_web::{FromRequest, HttpRequest};
+use actix_web::middleware::Next;
+use actix_web::{FromRequest, HttpMessage, HttpRequest};
 use db::{TenantId, TenantScope};
 use futures_util::future::LocalBoxFuture;
 
@@ -146,13 +148,23 @@ impl Caller {
     }
 }
 
+/// Middleware of a scope in which everybody has to say who they are: it runs before any body is read or judged.
+///
+/// # Errors
+/// As [`Caller::authenticate`], as problem+json.
+pub async fn authenticated(request: ServiceRequest, next: Next<impl MessageBody>) -> Result<ServiceResponse<impl MessageBody>, actix_web::Error> {
+    let caller = Caller::authenticate(request.request()).await.map_err(ApiError)?;
+    request.extensions_mut().insert(caller);
+    next.call(request).await
+}
+
 impl FromRequest for Caller {
     type Error = ApiError;
-    type Future = LocalBoxFuture<'static, Result<Self, ApiError>>;
+    type Future = Ready<Result<Self, ApiError>>;
 
+    /// The caller that [`authenticated`] let in; nobody where that middleware is missing.
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let request = request.clone();
-        Box::pin(async move { Self::authenticate(&request).await.map_err(ApiError) })
+        ready(request.extensions().get::<Self>().cloned().ok_or_else(|| ApiError(unauthenticated())))
     }
 }
 

@@ -11,7 +11,7 @@ mod store;
 mod token;
 
 pub use credential::{SourceIdentity, SourceKind, identify_source};
-pub use extract::{Bearer, Caller, FhirCaller};
+pub use extract::{Bearer, Caller, FhirCaller, authenticated};
 pub use model::{Principal, Role};
 pub use store::{insert_credential, insert_token, list_credentials, revoke_credential, CredentialRow};
 pub use token::{TokenHash, new_token};

@@ -1,5 +1,6 @@
 //! `POST /ingest/v1/uplinks`, and what operators see of uplinks and quarantine.
 
+use actix_web::error::PayloadError;
 use actix_web::http::StatusCode;
 use actix_web::http::header::CONTENT_TYPE;
 use actix_web::web::{Bytes, Json, Path, Query};
@@ -13,7 +14,7 @@ use utoipa_actix_web::service_config::ServiceConfig;
 use super::receive_uplink::{self, Upload};
 use super::{Receipt, replay_uplink, store};
 use crate::app::AppData;
-use crate::error::{ApiResult, Error, Problems};
+use crate::error::{ApiResult, Error, Kind, Problems};
 use crate::identity::{Bearer, Caller};
 use crate::platform::page::{Page, PageQuery};
 
@@ -59,18 +60,28 @@ struct UplinkQuery {
     )
 )]
 #[post("/uplinks")]
-async fn post_uplink(request: HttpRequest, app: AppData, bearer: Bearer, query: Query<UplinkQuery>, body: Bytes) -> ApiResult<HttpResponse> {
+async fn post_uplink(request: HttpRequest, app: AppData, bearer: Bearer, query: Query<UplinkQuery>, body: Result<Bytes, actix_web::Error>) -> ApiResult<HttpResponse> {
     let upload = Upload {
         token: bearer.0,
         channel: query.into_inner().channel.unwrap_or_default(),
         content_type: header(&request, CONTENT_TYPE.as_str())?.unwrap_or_else(|| "application/octet-stream".to_owned()),
         captured_at: header(&request, "Afferent-Captured-At")?,
         idempotency_key: header(&request, "Idempotency-Key")?,
-        body,
+        body: body.map_err(|error| bad_body(&error, app.config.max_body_bytes))?,
     };
     let receipt = receive_uplink::receive(&app, upload).await?;
     let status = StatusCode::from_u16(receipt.outcome.status()).unwrap_or(StatusCode::OK);
     Ok(HttpResponse::build(status).json(receipt))
+}
+
+/// The body was cut by the limit, or is not what its headers say.
+fn bad_body(error: &actix_web::Error, limit: usize) -> Error {
+    match error.as_error::<PayloadError>() {
+        Some(PayloadError::Overflow) => {
+            Error::new(Kind::TooLarge, "body.too-large", format!("An uplink may have {limit} bytes at most; send fewer frames at once."))
+        }
+        _ => Error::invalid("body.unreadable", "The body ended early, or is not encoded as its headers say."),
+    }
 }
 
 /// A header as text; one that is not text is an error.

@@ -2,8 +2,6 @@
 
 use std::time::{Duration, Instant};
 
-use serde_json::json;
-
 use crate::support::{TempDir, TestApp, blood_pressure};
 
 const MODELS: [&str; 6] = ["hostile-loop", "hostile-allocate", "hostile-recurse", "hostile-trap", "hostile-lie", "hostile-huge"];
@@ -40,7 +38,6 @@ async fn each_costs_one_uplink_and_nobody_else_anything() {
     // The same sandbox still decodes what is well behaved.
     let (device, tame) = clinic.device("hostile-well-behaved", "tame").await;
     clinic.assign(&device, &clinic.patient, "2020-01-01T00:00:00Z", None).await;
-    assert_eq!(tame.uplink("", &[1, 2, 3]).await.expect(201)["outcome"], "stored");
+    assert_eq!(tame.uplink("", &[0xB0, 0x36]).await.expect(201)["outcome"], "stored");
     assert_eq!(clinic.count("code=29463-7").await, 1);
-    assert_ne!(json!(null), clinic.admin.get("/api/v1/decoders").await.expect(200));
 }
