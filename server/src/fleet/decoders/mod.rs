@@ -147,7 +147,12 @@ impl Decoders {
     ///
     /// # Errors
     /// When the sandbox cannot start, a built-in decoder is refused, or the directory cannot be read.
-    pub fn open(cache_dir: Option<PathBuf>, decoder_dir: Option<&Path>, units: &Units, vitals: &Vitals) -> anyhow::Result<Self> {
+    pub fn open(
+        cache_dir: Option<PathBuf>,
+        decoder_dir: Option<&Path>,
+        units: &Units,
+        vitals: &Vitals,
+    ) -> anyhow::Result<Self> {
         let words = words::allowed_words(units, vitals)?;
         let host = match PluginHost::new(Limits::default(), words.clone(), cache_dir) {
             // Without its cache the server only starts more slowly.
@@ -259,7 +264,7 @@ impl Decoders {
         for path in files {
             let taken = std::fs::read(&path)
                 .map_err(|error| format!("the file cannot be read: {error}"))
-                .and_then(|bytes| self.host.load(&bytes).map_err(|error| error.to_string()))
+                .and_then(|bytes| self.host.load(&bytes).map_err(|error| one_line(&error.to_string())))
                 .and_then(|decoder| self.admit(decoder, Origin::Directory));
             if let Err(reason) = taken {
                 let file = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
@@ -307,6 +312,11 @@ impl Decoders {
         self.loaded.push(LoadedDecoder { decoder, origin, serves });
         Ok(())
     }
+}
+
+/// An engine's report on one line, as lists and logs want it.
+fn one_line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 /// The channel as the model declares it.
