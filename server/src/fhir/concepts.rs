@@ -20,23 +20,12 @@ type ConceptDigest = [u8; 32];
 /// More than any code system in use has; a client that invents codes must not fill our memory.
 const MOST_REMEMBERED: usize = 50_000;
 
-/// The number of a set of codings, made when there is none yet, in the caller's transaction.
-///
-/// Order and repetition of the pairs do not matter. The row stays locked for others who make the same concept until the
-/// transaction ends; whoever makes many uses [`intern_all`], which takes them in one order.
+/// The numbers of several sets of codings, in the order given, in at most four statements. Order and repetition of the
+/// pairs of a set do not matter.
 ///
 /// # Errors
 /// The database's error.
-pub(crate) async fn intern(conn: &mut AsyncPgConnection, codings: &[(&str, &str)]) -> QueryResult<i64> {
-    let owned = codings.iter().map(|(system, code)| ((*system).to_owned(), (*code).to_owned())).collect();
-    intern_all(conn, &[owned]).await?.pop().ok_or(diesel::result::Error::NotFound)
-}
-
-/// The numbers of several sets of codings, in the order given, in at most four statements.
-///
-/// # Errors
-/// The database's error.
-pub(crate) async fn intern_all(conn: &mut AsyncPgConnection, sets: &[Codings]) -> QueryResult<Vec<i64>> {
+async fn intern_all(conn: &mut AsyncPgConnection, sets: &[Codings]) -> QueryResult<Vec<i64>> {
     let digests: Vec<ConceptDigest> = sets.iter().map(digest).collect();
     let mut known = find(conn, &digests).await?;
     let mut missing: Vec<(ConceptDigest, &Codings)> =

@@ -13,15 +13,6 @@ use crate::error::Error;
 /// Bound of what is remembered; systems are few unless a client plays games.
 const MOST_REMEMBERED: usize = 10_000;
 
-/// The number of a system, made when there is none yet, in the caller's transaction.
-///
-/// # Errors
-/// The database's error.
-pub(crate) async fn intern(conn: &mut AsyncPgConnection, uri: &str) -> QueryResult<i64> {
-    let known = intern_all(conn, &[uri.to_owned()]).await?;
-    known.get(uri).copied().ok_or(diesel::result::Error::NotFound)
-}
-
 /// The numbers of the systems that are known; unknown ones are absent.
 ///
 /// # Errors

@@ -64,9 +64,4 @@ impl Specification {
     ) -> Vec<Unresolved> {
         bundle::rewrite_references(&self.definitions, resource, resolve)
     }
-
-    /// Whether R4 has a resource type of this name.
-    pub(crate) fn has_resource_type(&self, name: &str) -> bool {
-        self.definitions.resource_type(name).is_some()
-    }
 }

@@ -13,8 +13,6 @@ use std::sync::OnceLock;
 
 use actix_web::web::{self, Data, ServiceConfig};
 
-pub(super) use request::Asked;
-
 use crate::fhir::specification::Specification;
 
 /// The definitions of one worker, loaded at the first request that needs them.

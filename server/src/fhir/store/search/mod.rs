@@ -5,7 +5,7 @@ use chrono::{DateTime, Utc};
 use db::TenantId;
 use diesel::QueryableByName;
 use diesel::prelude::*;
-use diesel::sql_types::{BigInt, Integer, Nullable, Text, Timestamptz};
+use diesel::sql_types::{BigInt, Nullable, Text, Timestamptz};
 use diesel_async::AsyncPgConnection;
 use fhir_model::search::{Filter, Sort, SortKey};
 
@@ -22,9 +22,6 @@ pub(crate) struct SearchRow {
     /// Logical id.
     #[diesel(sql_type = Text)]
     pub(crate) id: String,
-    /// Current version.
-    #[diesel(sql_type = Integer)]
-    pub(crate) version: i32,
     /// `meta.lastUpdated`.
     #[diesel(sql_type = Timestamptz)]
     pub(crate) last_updated: DateTime<Utc>,
@@ -119,7 +116,7 @@ async fn page(
     limit: i64,
 ) -> QueryResult<Vec<SearchRow>> {
     let mut sql = Sql::default();
-    sql.push("SELECT r.id, r.version, r.last_updated, r.body, ");
+    sql.push("SELECT r.id, r.last_updated, r.body, ");
     sql.push(match resource_type {
         ResourceType::Observation => "r.effective_low AS effective_low",
         ResourceType::Patient | ResourceType::Device => "NULL::timestamptz AS effective_low",
