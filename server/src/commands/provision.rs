@@ -20,7 +20,7 @@ pub struct ProvisionArgs {
 enum ProvisionCommand {
     /// Make an API token, and print it as the last word of the output. It is shown this once.
     ///
-    /// Works while the server runs and while it does not: with DATABASE_URL it uses that database; without, it attaches to
+    /// Works while the server runs and while it does not: with `DATABASE_URL` it uses that database; without, it attaches to
     /// the private Postgres of the data directory, or starts it and stops it again. The schema is brought up to date first.
     ///
     ///   TOKEN=$(afferent provision token --role platform-admin | awk 'END {print $NF}')

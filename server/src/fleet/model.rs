@@ -166,6 +166,8 @@ pub fn check_slot(slot: &str) -> Result<(), Error> {
 
 #[cfg(test)]
 mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test stops where it fails")]
+
     use super::*;
 
     #[test]

@@ -123,6 +123,8 @@ impl Vector {
 
 #[cfg(test)]
 mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test stops where it fails")]
+
     use super::Vector;
 
     fn vector(format: &str, rest: &str) -> Vector {

@@ -25,7 +25,7 @@ pub struct PluginArgs {
 enum PluginCommand {
     /// Run payload vectors through decoder and FHIR mapping, and compare with what they expect.
     ///
-    /// FILE holds one JSON object a line: id, format, payload_hex or payload_json, context, expected. The format names the
+    /// FILE holds one JSON object a line: id, format, `payload_hex` or `payload_json`, context, expected. The format names the
     /// device model; a format `gatt-2A35` also names the channel, 2A35. The context becomes the decoder's variables.
     ///
     /// The Observations are those that a Patient/example would get, with their status and a line that tells what would
@@ -46,7 +46,7 @@ enum PluginCommand {
     },
     /// List the device models that this server can decode, with their decoders.
     ///
-    /// Those that are built in, and those of decoder_dir (AFFERENT_DECODER_DIR). Files that were refused are named with the
+    /// Those that are built in, and those of `decoder_dir` (`AFFERENT_DECODER_DIR`). Files that were refused are named with the
     /// reason.
     List,
     /// Load a decoder as the server would: contract, imports, registered words, its own examples.

@@ -348,6 +348,8 @@ fn bind_channel(model: &Model, sent: &str) -> Result<String, Unbound> {
 
 #[cfg(test)]
 mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test stops where it fails")]
+
     use super::*;
 
     fn model(channels: &[&str]) -> Model {

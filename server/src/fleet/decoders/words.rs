@@ -69,6 +69,8 @@ fn names(words: Vec<Word>) -> HashSet<String> {
 
 #[cfg(test)]
 mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test stops where it fails")]
+
     use super::*;
 
     #[test]
