@@ -1,7 +1,7 @@
 //! Migrations: makes the three roles where they are missing, then brings the schema up to date as `afferent_owner`.
 
 use diesel::sql_types::{Bool, Integer, Text};
-use diesel::{ConnectionError, QueryableByName};
+use diesel::QueryableByName;
 use diesel_async::{
     AsyncConnection, AsyncMigrationHarness, AsyncPgConnection, RunQueryDsl, SimpleAsyncConnection,
 };
@@ -65,7 +65,7 @@ struct Exists {
 /// # Errors
 /// [`MigrateError`], whose text says what to do.
 pub async fn migrate(url: &str, members: &[&str]) -> Result<Vec<String>, MigrateError> {
-    let mut connection = AsyncPgConnection::establish(url).await?;
+    let mut connection = connect(url).await?;
     let server: Server = diesel::sql_query(
         "SELECT current_setting('server_version_num')::int AS version, current_setting('server_version') AS version_text, \
          session_user::text AS login, current_database()::text AS database",
@@ -96,7 +96,7 @@ pub async fn migrate(url: &str, members: &[&str]) -> Result<Vec<String>, Migrate
 /// # Errors
 /// [`MigrateError`] when the database cannot be asked.
 pub async fn pending_migrations(url: &str) -> Result<Vec<String>, MigrateError> {
-    let mut connection = AsyncPgConnection::establish(url).await?;
+    let mut connection = connect(url).await?;
     connection.batch_execute("SET ROLE afferent_owner").await?;
     let mut harness = AsyncMigrationHarness::new(connection);
     let pending = harness
@@ -106,6 +106,20 @@ pub async fn pending_migrations(url: &str) -> Result<Vec<String>, MigrateError> 
         .iter()
         .map(|migration| migration.name().to_string())
         .collect())
+}
+
+/// Connects, and says with every cause why it cannot: a refused connection, an unknown host, a wrong password.
+async fn connect(url: &str) -> Result<AsyncPgConnection, MigrateError> {
+    let (client, connection) = tokio_postgres::connect(url, tokio_postgres::NoTls).await.map_err(|error| {
+        let mut text = error.to_string();
+        let mut cause = std::error::Error::source(&error);
+        while let Some(next) = cause {
+            text = format!("{text}: {next}");
+            cause = next.source();
+        }
+        MigrateError::Connect(text)
+    })?;
+    AsyncPgConnection::try_from_client_and_connection(client, connection).await.map_err(|error| MigrateError::Connect(error.to_string()))
 }
 
 async fn prepare_roles(

@@ -4,9 +4,10 @@ mod demo;
 mod maintenance;
 pub mod status;
 
-use std::net::TcpListener;
+use std::net::{SocketAddr, TcpListener};
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context;
 use clap::Args;
@@ -18,6 +19,10 @@ use super::database::Database;
 use crate::app::{self, App};
 use crate::config::Config;
 use crate::{forward, ingest};
+
+/// How long an address in use is waited for.
+const BIND_TRIES: u32 = 15;
+const BIND_PAUSE: Duration = Duration::from_millis(200);
 
 /// Arguments of `afferent serve`.
 #[derive(Args)]
@@ -32,7 +37,8 @@ pub struct ServeArgs {
 /// # Errors
 /// Why it could not start: configuration, database, address.
 pub async fn run(args: ServeArgs, mut config: Config) -> anyhow::Result<ExitCode> {
-    let listener = TcpListener::bind(config.listen)
+    let listener = listen(config.listen)
+        .await
         .with_context(|| format!("cannot listen on {}: is another server running there? Choose another address with AFFERENT_LISTEN", config.listen))?;
     let bound = listener.local_addr()?;
     if args.demo {
@@ -49,7 +55,7 @@ pub async fn run(args: ServeArgs, mut config: Config) -> anyhow::Result<ExitCode
     Ok(ExitCode::SUCCESS)
 }
 
-async fn serve(args: ServeArgs, config: Config, database: &Database, listener: TcpListener, grace: std::time::Duration) -> anyhow::Result<()> {
+async fn serve(args: ServeArgs, config: Config, database: &Database, listener: TcpListener, grace: Duration) -> anyhow::Result<()> {
     database.migrate().await?;
     let bound = listener.local_addr()?;
     let app = Arc::new(App::build(config, database.server_url.expose(), bound).await?);
@@ -83,6 +89,17 @@ async fn serve(args: ServeArgs, config: Config, database: &Database, listener: T
         work.shutdown().await;
     }
     Ok(())
+}
+
+/// Binds the address. A server that was just killed may hold it for a moment longer, so that is waited for.
+async fn listen(address: SocketAddr) -> std::io::Result<TcpListener> {
+    for _ in 0..BIND_TRIES {
+        match TcpListener::bind(address) {
+            Err(error) if error.kind() == std::io::ErrorKind::AddrInUse => tokio::time::sleep(BIND_PAUSE).await,
+            other => return other,
+        }
+    }
+    TcpListener::bind(address)
 }
 
 async fn stopped_by_signal() -> anyhow::Result<()> {
