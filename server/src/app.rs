@@ -19,11 +19,11 @@ use crate::fleet::Decoders;
 use crate::forward::Doorbell;
 use crate::ingest::{Intake, Sources, Tables};
 use crate::platform::clock::Clock;
+use crate::platform::installation;
 use crate::platform::metrics::{HttpLabel, Metrics};
 use crate::platform::outbound::Outbound;
 use crate::platform::rate_limit::RateLimit;
 use crate::platform::seal::Sealer;
-use crate::platform::installation;
 use crate::routes;
 
 /// The app as handlers receive it.
@@ -111,7 +111,8 @@ impl App {
     /// # Errors
     /// Why it cannot serve: roles that would void row-level security, a decoder that fails its own examples, a bad table.
     pub async fn build(config: Config, database_url: &str, bound: SocketAddr) -> anyhow::Result<Self> {
-        let db = Db::new(&DbSettings { url: database_url.to_owned(), connections: CONNECTIONS, wait: CONNECTION_WAIT })?;
+        let db =
+            Db::new(&DbSettings { url: database_url.to_owned(), connections: CONNECTIONS, wait: CONNECTION_WAIT })?;
         db.check_roles().await?;
         let clock = Clock;
         let installation = installation::identify(&db).await?;
@@ -121,7 +122,10 @@ impl App {
         Ok(Self {
             public_url: config.public_url_for(bound),
             outbound: Outbound::new(config.outbound_allow.clone())?,
-            intake: Intake::new(config.ingest.queue_rows, config.ingest.queue_rows.saturating_mul(16 * 1024).max(64 * 1024 * 1024)),
+            intake: Intake::new(
+                config.ingest.queue_rows,
+                config.ingest.queue_rows.saturating_mul(16 * 1024).max(64 * 1024 * 1024),
+            ),
             ingest_limits: RateLimit::new(config.ingest.rate_per_source),
             api_limits: RateLimit::new(config.api_rate_per_client),
             guess_limits: RateLimit::new(GUESSES),
@@ -152,11 +156,7 @@ pub fn http_server(app: Arc<App>, listener: TcpListener, grace: Duration) -> std
     let body_limit = data.config.max_body_bytes;
     let server = HttpServer::new(move || {
         let metrics = Arc::clone(&data.metrics);
-        let app = routes::build(
-            actix_web::App::new()
-                .app_data(data.clone())
-                .app_data(PayloadConfig::new(body_limit)),
-        );
+        let app = routes::build(actix_web::App::new().app_data(data.clone()).app_data(PayloadConfig::new(body_limit)));
         app.wrap_fn(move |request, service| {
             let metrics = Arc::clone(&metrics);
             let surface = surface(request.path());

@@ -27,7 +27,10 @@ struct Document;
 #[must_use]
 pub fn document() -> utoipa::openapi::OpenApi {
     let (_, mut document) = rooms(ActixApp::new().into_utoipa_app()).split_for_parts();
-    let scheme = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).description(Some("An API token, or a source's token for /ingest.")).build();
+    let scheme = HttpBuilder::new()
+        .scheme(HttpAuthScheme::Bearer)
+        .description(Some("An API token, or a source's token for /ingest."))
+        .build();
     document.components.get_or_insert_default().add_security_scheme("bearer", SecurityScheme::Http(scheme));
     document
 }
@@ -74,7 +77,12 @@ where
 }
 
 async fn no_such_route(request: HttpRequest) -> ApiResult<String> {
-    Err(Error::new(Kind::NotFound, "route.unknown", format!("Nothing answers {} at this path. The API is described at /api/v1/openapi.json.", request.method())).into())
+    Err(Error::new(
+        Kind::NotFound,
+        "route.unknown",
+        format!("Nothing answers {} at this path. The API is described at /api/v1/openapi.json.", request.method()),
+    )
+    .into())
 }
 
 fn bad_json(error: actix_web::error::JsonPayloadError) -> ApiError {
@@ -83,14 +91,19 @@ fn bad_json(error: actix_web::error::JsonPayloadError) -> ApiError {
         E::OverflowKnownLength { limit, .. } | E::Overflow { limit } => {
             Error::new(Kind::TooLarge, "body.too-large", format!("The body may have {limit} bytes at most."))
         }
-        E::ContentType => Error::new(Kind::Unsupported, "body.media-type", "Send the body as `Content-Type: application/json`."),
+        E::ContentType => {
+            Error::new(Kind::Unsupported, "body.media-type", "Send the body as `Content-Type: application/json`.")
+        }
         E::Deserialize(cause) => {
             // Category, line and column only: serde's text can repeat the value it did not like.
             let what = match cause.classify() {
                 serde_json::error::Category::Data => field_words(&cause),
                 _ => "it is not well-formed JSON".to_owned(),
             };
-            Error::invalid("body.json", format!("The body cannot be read at line {}, column {}: {what}.", cause.line(), cause.column()))
+            Error::invalid(
+                "body.json",
+                format!("The body cannot be read at line {}, column {}: {what}.", cause.line(), cause.column()),
+            )
         }
         other => Error::invalid("body.unreadable", "The body could not be read.").because(other),
     })

@@ -61,7 +61,11 @@ fn rooms_form_a_list() {
 
 #[test]
 fn heavy_names_stay_behind_their_fences() {
-    let fences = [("wasmtime::", "server/crates/plugin-host/"), ("fhirbolt::", "server/crates/fhir-model/"), ("reqwest::Client", "server/src/platform/outbound")];
+    let fences = [
+        ("wasmtime::", "server/crates/plugin-host/"),
+        ("fhirbolt::", "server/crates/fhir-model/"),
+        ("reqwest::Client", "server/src/platform/outbound"),
+    ];
     for (name, text) in sources("server/src").into_iter().chain(sources("server/crates")) {
         for (word, fence) in fences {
             // The demo talks to its own server, as a script would.
@@ -74,8 +78,14 @@ fn heavy_names_stay_behind_their_fences() {
 #[test]
 fn tenants_tables_are_named_in_stores_only() {
     for (name, text) in sources("server/src") {
-        let store = name.contains("/store") || name.contains("/concepts.rs") || name.contains("/identifier_systems.rs") || name.contains("/credential.rs");
-        assert!(store || !text.contains("db::schema::"), "{name} names db::schema; put the query into the room's store");
+        let store = name.contains("/store")
+            || name.contains("/concepts.rs")
+            || name.contains("/identifier_systems.rs")
+            || name.contains("/credential.rs");
+        assert!(
+            store || !text.contains("db::schema::"),
+            "{name} names db::schema; put the query into the room's store"
+        );
     }
 }
 

@@ -61,7 +61,9 @@ impl Database {
 
     async fn private(connection: &ConnectionInfo, private: Option<PrivatePostgres>) -> anyhow::Result<Self> {
         let maintenance = connection.url("postgres");
-        let mut conn = AsyncPgConnection::establish(maintenance.expose()).await.context("the private Postgres does not let us in")?;
+        let mut conn = AsyncPgConnection::establish(maintenance.expose())
+            .await
+            .context("the private Postgres does not let us in")?;
         let password = connection.password.expose().replace('\'', "''");
         conn.batch_execute(&format!(
             "DO $$ BEGIN IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = '{SERVER_LOGIN}') THEN CREATE ROLE {SERVER_LOGIN} LOGIN NOINHERIT; END IF; END $$; \
@@ -72,13 +74,20 @@ impl Database {
             use diesel::dsl::sql;
             use diesel::sql_types::BigInt;
             use diesel_async::RunQueryDsl;
-            diesel::select(sql::<BigInt>(&format!("(SELECT count(*) FROM pg_database WHERE datname = '{DATABASE}')"))).get_result(&mut conn).await?
+            diesel::select(sql::<BigInt>(&format!("(SELECT count(*) FROM pg_database WHERE datname = '{DATABASE}')")))
+                .get_result(&mut conn)
+                .await?
         };
         if exists == 0 {
             conn.batch_execute(&format!("CREATE DATABASE {DATABASE}")).await?;
         }
         let server = ConnectionInfo { superuser: SERVER_LOGIN.to_owned(), ..connection.clone() };
-        Ok(Self { owner_url: connection.url(DATABASE), server_url: server.url(DATABASE), members: vec![SERVER_LOGIN], private })
+        Ok(Self {
+            owner_url: connection.url(DATABASE),
+            server_url: server.url(DATABASE),
+            members: vec![SERVER_LOGIN],
+            private,
+        })
     }
 
     /// Brings the schema up to date.
@@ -98,7 +107,11 @@ impl Database {
     /// # Errors
     /// When the pool cannot be built, or the roles are not what they must be.
     pub async fn pool(&self, connections: usize) -> anyhow::Result<Db> {
-        let settings = db::DbSettings { url: self.server_url.expose().clone(), connections, wait: std::time::Duration::from_secs(5) };
+        let settings = db::DbSettings {
+            url: self.server_url.expose().clone(),
+            connections,
+            wait: std::time::Duration::from_secs(5),
+        };
         let pool = Db::new(&settings)?;
         pool.check_roles().await?;
         Ok(pool)

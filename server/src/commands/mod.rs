@@ -71,12 +71,8 @@ async fn run_command(command: Command) -> anyhow::Result<ExitCode> {
         Command::Migrate(args) => migrate::run(args, configured()?).await,
         Command::Provision(args) => provision::run(args, configured()?).await,
         Command::Plugin(args) => plugin::run(args, configured()?).await,
-        Command::Openapi => {
-            print(&format!("{}\n", openapi::document()?))
-        }
-        Command::Config => {
-            print(crate::config::DEFAULT_CONFIG)
-        }
+        Command::Openapi => print(&format!("{}\n", openapi::document()?)),
+        Command::Config => print(crate::config::DEFAULT_CONFIG),
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "afferent", &mut script);

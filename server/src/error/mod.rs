@@ -107,7 +107,15 @@ impl Error {
     /// would be right. The sentence must carry no patient data.
     #[track_caller]
     pub fn new(kind: Kind, code: &'static str, public: impl Into<Cow<'static, str>>) -> Self {
-        Self { kind, code, public: public.into(), fields: Vec::new(), issues: Vec::new(), source: None, at: Location::caller() }
+        Self {
+            kind,
+            code,
+            public: public.into(),
+            fields: Vec::new(),
+            issues: Vec::new(),
+            source: None,
+            at: Location::caller(),
+        }
     }
 
     /// 400.
@@ -223,11 +231,15 @@ impl Error {
     fn log(&self) {
         if let Some(source) = &self.source {
             match self.kind {
-                Kind::Internal => tracing::error!(code = self.code, at = %self.at, cause = %format!("{source:#}"), "request failed"),
+                Kind::Internal => {
+                    tracing::error!(code = self.code, at = %self.at, cause = %format!("{source:#}"), "request failed")
+                }
                 Kind::Unavailable(_) | Kind::Timeout => {
                     tracing::warn!(code = self.code, at = %self.at, cause = %format!("{source:#}"), "request turned away");
                 }
-                _ => tracing::debug!(code = self.code, at = %self.at, cause = %format!("{source:#}"), "request refused"),
+                _ => {
+                    tracing::debug!(code = self.code, at = %self.at, cause = %format!("{source:#}"), "request refused")
+                }
             }
         }
     }

@@ -22,7 +22,9 @@ impl FhirError {
     pub fn outcome(&self) -> (u16, OperationOutcome) {
         let (status, code, _, _) = self.0.kind.row();
         let mut issues = self.0.issues.clone();
-        issues.extend(self.0.fields.iter().map(|field| Issue::error(code, field.detail.clone()).at(field.pointer.clone())));
+        issues.extend(
+            self.0.fields.iter().map(|field| Issue::error(code, field.detail.clone()).at(field.pointer.clone())),
+        );
         if issues.is_empty() {
             let mut issue = Issue::error(code, self.0.public.clone().into_owned());
             if self.0.kind == Kind::Internal {

@@ -6,8 +6,16 @@ use super::{Error, Kind};
 
 /// What a violated constraint means to the caller; constraints that are not here are our own bugs.
 const CONSTRAINTS: &[(&str, &str, &str)] = &[
-    ("assignment_overlap", "assignment.overlap", "Someone else wears this device (and slot) in that period. End the other assignment first, or choose another period."),
-    ("device_enrolment_overlap", "device.enrolled", "This unit (model and serial) is enrolled already. Its present enrolment has to end before another begins."),
+    (
+        "assignment_overlap",
+        "assignment.overlap",
+        "Someone else wears this device (and slot) in that period. End the other assignment first, or choose another period.",
+    ),
+    (
+        "device_enrolment_overlap",
+        "device.enrolled",
+        "This unit (model and serial) is enrolled already. Its present enrolment has to end before another begins.",
+    ),
     ("hub_tenant_id_model_serial_key", "hub.exists", "A hub with this model and serial exists already."),
     ("hub_device_address", "hub.address-taken", "Another device is paired with this hub under that address."),
     ("activation_overlap", "activation.overlap", "The source was active in that period already."),
@@ -25,13 +33,16 @@ impl From<DieselError> for Error {
                     return Self::new(Kind::Conflict, code, *text).because(error);
                 }
                 match kind {
-                    DatabaseErrorKind::ClosedConnection | DatabaseErrorKind::UnableToSendCommand | DatabaseErrorKind::ReadOnlyTransaction => {
-                        unavailable(error)
-                    }
+                    DatabaseErrorKind::ClosedConnection
+                    | DatabaseErrorKind::UnableToSendCommand
+                    | DatabaseErrorKind::ReadOnlyTransaction => unavailable(error),
                     DatabaseErrorKind::SerializationFailure => unavailable(error),
-                    _ if information.message().contains("statement timeout") => {
-                        Self::new(Kind::Timeout, "database.timeout", "The database took too long for this; ask for less.").because(error)
-                    }
+                    _ if information.message().contains("statement timeout") => Self::new(
+                        Kind::Timeout,
+                        "database.timeout",
+                        "The database took too long for this; ask for less.",
+                    )
+                    .because(error),
                     _ => Self::internal(error),
                 }
             }
@@ -53,5 +64,10 @@ impl From<db::DbError> for Error {
 
 #[track_caller]
 fn unavailable(source: impl Into<anyhow::Error>) -> Error {
-    Error::new(Kind::Unavailable(2), "database.unavailable", "The database cannot be reached at the moment; nothing was stored. Try again.").because(source)
+    Error::new(
+        Kind::Unavailable(2),
+        "database.unavailable",
+        "The database cannot be reached at the moment; nothing was stored. Try again.",
+    )
+    .because(source)
 }

@@ -51,7 +51,12 @@ pub async fn identify_source(conn: &mut AsyncPgConnection, hash: &TokenHash) -> 
     let row: Option<(CredentialId, TenantId, String, Uuid)> = source_credential::table
         .filter(source_credential::token_hash.eq(hash.as_slice()))
         .filter(source_credential::revoked_at.is_null())
-        .select((source_credential::id, source_credential::tenant_id, source_credential::source_kind, source_credential::source_id))
+        .select((
+            source_credential::id,
+            source_credential::tenant_id,
+            source_credential::source_kind,
+            source_credential::source_id,
+        ))
         .first(conn)
         .await
         .optional()?;

@@ -46,7 +46,11 @@ impl Bearer {
 
 /// One text for a missing, malformed, unknown, expired or revoked token: which of them it was is nobody's business.
 fn unauthenticated() -> Error {
-    Error::new(Kind::Unauthenticated, "token.required", "This needs `Authorization: Bearer <token>` with a token that is known and still valid.")
+    Error::new(
+        Kind::Unauthenticated,
+        "token.required",
+        "This needs `Authorization: Bearer <token>` with a token that is known and still valid.",
+    )
 }
 
 impl FromRequest for Bearer {
@@ -64,7 +68,8 @@ impl Caller {
     /// # Errors
     /// 401; 429 when a client guesses; 503 when the database is away.
     pub async fn authenticate(request: &HttpRequest) -> Result<Self, Error> {
-        let app = request.app_data::<AppData>().ok_or_else(|| Error::internal(anyhow::anyhow!("the app is not mounted")))?;
+        let app =
+            request.app_data::<AppData>().ok_or_else(|| Error::internal(anyhow::anyhow!("the app is not mounted")))?;
         let bearer = Bearer::of(request)?;
         let hash = token::hash(&bearer.0);
         let mut transaction = app.db.begin_platform().await?;
@@ -108,7 +113,9 @@ impl Caller {
         let mut transaction = app.db.begin_platform().await?;
         let reach = match (self.role(), self.principal.tenant) {
             (Role::PlatformAdmin, _) => tenancy::all_tenants(&mut transaction).await?,
-            (Role::DistributorAdmin | Role::DistributorUser, Some(tenant)) => tenancy::tenant_with_customers(&mut transaction, tenant).await?,
+            (Role::DistributorAdmin | Role::DistributorUser, Some(tenant)) => {
+                tenancy::tenant_with_customers(&mut transaction, tenant).await?
+            }
             (_, Some(tenant)) => vec![tenant],
             (_, None) => Vec::new(),
         };
@@ -152,7 +159,10 @@ impl Caller {
 ///
 /// # Errors
 /// As [`Caller::authenticate`], as problem+json.
-pub async fn authenticated(request: ServiceRequest, next: Next<impl MessageBody>) -> Result<ServiceResponse<impl MessageBody>, actix_web::Error> {
+pub async fn authenticated(
+    request: ServiceRequest,
+    next: Next<impl MessageBody>,
+) -> Result<ServiceResponse<impl MessageBody>, actix_web::Error> {
     let caller = Caller::authenticate(request.request()).await.map_err(ApiError)?;
     request.extensions_mut().insert(caller);
     next.call(request).await
@@ -190,7 +200,10 @@ impl FromRequest for FhirCaller {
             let tenant = match request.match_info().get("tenant") {
                 Some(text) => text.parse().map_err(|_not_a_uuid| Error::not_found("tenant"))?,
                 None => caller.principal.tenant.ok_or_else(|| {
-                    Error::forbidden("tenant.ambiguous", "This token has no single tenant: use the base /t/{tenant}/fhir/r4.")
+                    Error::forbidden(
+                        "tenant.ambiguous",
+                        "This token has no single tenant: use the base /t/{tenant}/fhir/r4.",
+                    )
                 })?,
             };
             let scope = caller.clinical(tenant)?;

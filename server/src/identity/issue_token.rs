@@ -13,18 +13,32 @@ pub async fn issue(db: &Db, role: Role, tenant: Option<TenantId>, name: &str) ->
     let mut transaction = db.begin_platform().await?;
     match (role, tenant) {
         (Role::PlatformAdmin, Some(_)) => {
-            return Err(Error::new(Kind::Unprocessable, "token.tenant", "A platform-admin token belongs to no tenant: leave the tenant out."));
+            return Err(Error::new(
+                Kind::Unprocessable,
+                "token.tenant",
+                "A platform-admin token belongs to no tenant: leave the tenant out.",
+            ));
         }
         (Role::PlatformAdmin, None) => {}
         (_, None) => {
-            return Err(Error::new(Kind::Unprocessable, "token.tenant", format!("A {} token needs a tenant.", role.as_str())));
+            return Err(Error::new(
+                Kind::Unprocessable,
+                "token.tenant",
+                format!("A {} token needs a tenant.", role.as_str()),
+            ));
         }
         (role, Some(tenant)) => {
-            let found = crate::tenancy::find_tenant(&mut transaction, tenant).await?.ok_or_else(|| Error::not_found("tenant"))?;
+            let found = crate::tenancy::find_tenant(&mut transaction, tenant)
+                .await?
+                .ok_or_else(|| Error::not_found("tenant"))?;
             let distributor = matches!(role, Role::DistributorAdmin | Role::DistributorUser);
             if distributor != (found.kind == crate::tenancy::TenantKind::Distributor) {
                 let what = found.kind.as_str();
-                return Err(Error::new(Kind::Unprocessable, "token.role", format!("A {} token cannot belong to a {what}.", role.as_str())));
+                return Err(Error::new(
+                    Kind::Unprocessable,
+                    "token.role",
+                    format!("A {} token cannot belong to a {what}.", role.as_str()),
+                ));
             }
         }
     }

@@ -13,5 +13,5 @@ mod token;
 pub use credential::{SourceIdentity, SourceKind, identify_source};
 pub use extract::{Bearer, Caller, FhirCaller, authenticated};
 pub use model::{Principal, Role};
-pub use store::{insert_credential, insert_token, list_credentials, revoke_credential, CredentialRow};
+pub use store::{CredentialRow, insert_credential, insert_token, list_credentials, revoke_credential};
 pub use token::{TokenHash, new_token};

@@ -18,7 +18,11 @@ pub struct TokenRow {
 }
 
 /// Finds an API token that is neither expired nor revoked, and whose tenant is active.
-pub async fn find_token(conn: &mut AsyncPgConnection, hash: &TokenHash, now: DateTime<Utc>) -> QueryResult<Option<TokenRow>> {
+pub async fn find_token(
+    conn: &mut AsyncPgConnection,
+    hash: &TokenHash,
+    now: DateTime<Utc>,
+) -> QueryResult<Option<TokenRow>> {
     use db::schema::tenant;
     api_token::table
         .left_join(tenant::table.on(api_token::tenant_id.eq(tenant::id.nullable())))
@@ -36,7 +40,13 @@ pub async fn find_token(conn: &mut AsyncPgConnection, hash: &TokenHash, now: Dat
 ///
 /// # Errors
 /// The database's error.
-pub async fn insert_token(conn: &mut AsyncPgConnection, hash: &TokenHash, role: Role, tenant: Option<TenantId>, name: &str) -> QueryResult<ApiTokenId> {
+pub async fn insert_token(
+    conn: &mut AsyncPgConnection,
+    hash: &TokenHash,
+    role: Role,
+    tenant: Option<TenantId>,
+    name: &str,
+) -> QueryResult<ApiTokenId> {
     let id = ApiTokenId::generate();
     diesel::insert_into(api_token::table)
         .values((
@@ -66,7 +76,13 @@ pub struct CredentialRow {
 ///
 /// # Errors
 /// The database's error.
-pub async fn insert_credential(conn: &mut AsyncPgConnection, hash: &TokenHash, tenant: TenantId, kind: SourceKind, source: Uuid) -> QueryResult<CredentialId> {
+pub async fn insert_credential(
+    conn: &mut AsyncPgConnection,
+    hash: &TokenHash,
+    tenant: TenantId,
+    kind: SourceKind,
+    source: Uuid,
+) -> QueryResult<CredentialId> {
     let id = CredentialId::generate();
     diesel::insert_into(source_credential::table)
         .values((
@@ -85,7 +101,11 @@ pub async fn insert_credential(conn: &mut AsyncPgConnection, hash: &TokenHash, t
 ///
 /// # Errors
 /// The database's error.
-pub async fn list_credentials(conn: &mut AsyncPgConnection, tenant: TenantId, source: Uuid) -> QueryResult<Vec<CredentialRow>> {
+pub async fn list_credentials(
+    conn: &mut AsyncPgConnection,
+    tenant: TenantId,
+    source: Uuid,
+) -> QueryResult<Vec<CredentialRow>> {
     source_credential::table
         .filter(source_credential::tenant_id.eq(tenant))
         .filter(source_credential::source_id.eq(source))
@@ -99,7 +119,13 @@ pub async fn list_credentials(conn: &mut AsyncPgConnection, tenant: TenantId, so
 ///
 /// # Errors
 /// The database's error.
-pub async fn revoke_credential(conn: &mut AsyncPgConnection, tenant: TenantId, source: Uuid, id: CredentialId, now: DateTime<Utc>) -> QueryResult<bool> {
+pub async fn revoke_credential(
+    conn: &mut AsyncPgConnection,
+    tenant: TenantId,
+    source: Uuid,
+    id: CredentialId,
+    now: DateTime<Utc>,
+) -> QueryResult<bool> {
     let changed = diesel::update(source_credential::table)
         .filter(source_credential::tenant_id.eq(tenant))
         .filter(source_credential::source_id.eq(source))

@@ -73,7 +73,9 @@ pub(super) async fn store(app: &Arc<App>, submissions: &[&Submission]) -> Result
 
     let answers: Vec<Answer> = answers
         .into_iter()
-        .map(|answer| answer.unwrap_or_else(|| Err(Error::internal(anyhow::anyhow!("an uplink of a batch was not settled")))))
+        .map(|answer| {
+            answer.unwrap_or_else(|| Err(Error::internal(anyhow::anyhow!("an uplink of a batch was not settled"))))
+        })
         .collect();
     match transaction.commit().await {
         Ok(()) => {
@@ -127,7 +129,10 @@ async fn intern(app: &App, submissions: &[&Submission]) -> Result<Codes, Error> 
         .collect();
     let system = app.identifier_system();
     let systems = app.identifier_systems.ids(&app.db, std::slice::from_ref(&system)).await?;
-    let identifier_system = systems.get(&system).copied().ok_or_else(|| Error::internal(anyhow::anyhow!("the identifier system has no number")))?;
+    let identifier_system = systems
+        .get(&system)
+        .copied()
+        .ok_or_else(|| Error::internal(anyhow::anyhow!("the identifier system has no number")))?;
     Ok(Codes { concepts, identifier_system })
 }
 
@@ -207,7 +212,13 @@ fn repeated(submission: &Submission, taken: &[HeldKey]) -> Option<Answer> {
 }
 
 /// What happens to each reading of those that go on, by submission.
-fn plan(app: &App, submissions: &[&Submission], answers: &[Option<Answer>], wearers: Vec<Wearer>, codes: &Codes) -> Result<Vec<Vec<Plan>>, Error> {
+fn plan(
+    app: &App,
+    submissions: &[&Submission],
+    answers: &[Option<Answer>],
+    wearers: Vec<Wearer>,
+    codes: &Codes,
+) -> Result<Vec<Vec<Plan>>, Error> {
     let mut wearers = wearers.into_iter();
     let mut concepts = codes.concepts.iter();
     let mut plans = Vec::with_capacity(submissions.len());
@@ -227,7 +238,14 @@ fn plan(app: &App, submissions: &[&Submission], answers: &[Option<Answer>], wear
     Ok(plans)
 }
 
-fn plan_reading(app: &App, submission: &Submission, found: &Found, wearer: &Wearer, concept: &(i64, Vec<i64>), system: i64) -> Result<Plan, Error> {
+fn plan_reading(
+    app: &App,
+    submission: &Submission,
+    found: &Found,
+    wearer: &Wearer,
+    concept: &(i64, Vec<i64>),
+    system: i64,
+) -> Result<Plan, Error> {
     let reading = &found.interpreted;
     let device = submission.device.to_string();
     let record_key = reading.identity.record_key(&submission.received.id.to_string());
@@ -245,7 +263,9 @@ fn plan_reading(app: &App, submission: &Submission, found: &Found, wearer: &Wear
         detail,
     };
     if !reading.disposition.stored {
-        return Ok(Plan::Drop(reading.disposition.conditions.first().cloned().unwrap_or_else(|| "not-stored".to_owned())));
+        return Ok(Plan::Drop(
+            reading.disposition.conditions.first().cloned().unwrap_or_else(|| "not-stored".to_owned()),
+        ));
     }
     let several = is_untrusted(found) && wearer.wearers > 1;
     let (Some(assignment), Some(patient), false) = (wearer.assignment, &wearer.patient, several) else {
@@ -260,8 +280,12 @@ fn plan_reading(app: &App, submission: &Submission, found: &Found, wearer: &Wear
         let condition = reading.disposition.conditions.first().map_or("held", String::as_str);
         return Ok(Plan::Hold(held(condition, reading.disposition.reason.clone().unwrap_or_default())));
     }
-    let identifier = interpret::stable_identifier(&device, &record_key, &reading.identity_kind, Some(&assignment.to_string()));
-    let conflict = HeldRow { reading_key: format!("{identifier}:{}", reading.identity.content_hash), ..held("record-changed", "A record with this key was stored before with other content.".to_owned()) };
+    let identifier =
+        interpret::stable_identifier(&device, &record_key, &reading.identity_kind, Some(&assignment.to_string()));
+    let conflict = HeldRow {
+        reading_key: format!("{identifier}:{}", reading.identity.content_hash),
+        ..held("record-changed", "A record with this key was stored before with other content.".to_owned())
+    };
     let (id, authored) = author(app, submission, found, patient, &identifier)?;
     Ok(Plan::Store(Box::new(Planned {
         codings: authored.index.codes.iter().map(|coding| (coding.system.clone(), coding.code.clone())).collect(),
@@ -271,10 +295,17 @@ fn plan_reading(app: &App, submission: &Submission, found: &Found, wearer: &Wear
     })))
 }
 
-fn author(app: &App, submission: &Submission, found: &Found, patient: &str, identifier: &str) -> Result<(String, Authored), Error> {
+fn author(
+    app: &App,
+    submission: &Submission,
+    found: &Found,
+    patient: &str,
+    identifier: &str,
+) -> Result<(String, Authored), Error> {
     let id = Uuid::now_v7().to_string();
     let (decoder, version) = submission.decoder.as_ref().map_or(("", ""), |(name, version)| (name, version));
-    let source = interpret::source_uri(&submission.received.id.0, decoder, version, &hex::encode(submission.received.body_hash));
+    let source =
+        interpret::source_uri(&submission.received.id.0, decoder, version, &hex::encode(submission.received.body_hash));
     let binding = Binding {
         id: &id,
         version: 1,
@@ -361,7 +392,9 @@ async fn insert_observations(
         .iter()
         .flatten()
         .filter_map(|plan| match plan {
-            Plan::Store(planned) if !inserted.contains(&planned.row.id) => Some((planned.row.tenant, planned.row.identifier_value.clone())),
+            Plan::Store(planned) if !inserted.contains(&planned.row.id) => {
+                Some((planned.row.tenant, planned.row.identifier_value.clone()))
+            }
             _ => None,
         })
         .collect();
@@ -398,7 +431,9 @@ fn settle(
                 Verdict::Readings(_) => settle_readings(submission, plans, inserted, known, &mut settled),
                 Verdict::Nothing { reason } => empty_receipt(submission, Outcome::Nothing, Some(reason.clone())),
                 Verdict::Incomplete { reason } => empty_receipt(submission, Outcome::Incomplete, Some(reason.clone())),
-                Verdict::Undecodable { reason, detail } => empty_receipt(submission, Outcome::Undecodable, Some(format!("{reason}: {detail}"))),
+                Verdict::Undecodable { reason, detail } => {
+                    empty_receipt(submission, Outcome::Undecodable, Some(format!("{reason}: {detail}")))
+                }
             }));
         }
     }
@@ -436,7 +471,9 @@ fn settle_readings(
                 });
             }
             Plan::Store(planned) => match known.get(&(planned.row.tenant, planned.row.identifier_value.clone())) {
-                Some(original) if original.content_hash.as_deref().is_none_or(|hash| hash == planned.row.content_hash) => {
+                Some(original)
+                    if original.content_hash.as_deref().is_none_or(|hash| hash == planned.row.content_hash) =>
+                {
                     if !receipt.observations.contains(&original.id) {
                         receipt.observations.push(original.id.clone());
                     }
@@ -459,7 +496,14 @@ fn settle_readings(
 }
 
 fn empty_receipt(submission: &Submission, outcome: Outcome, reason: Option<String>) -> Receipt {
-    Receipt { uplink: submission.received.id, outcome, observations: Vec::new(), held: Vec::new(), reason, warnings: submission.warnings.clone() }
+    Receipt {
+        uplink: submission.received.id,
+        outcome,
+        observations: Vec::new(),
+        held: Vec::new(),
+        reason,
+        warnings: submission.warnings.clone(),
+    }
 }
 
 /// Uplinks, quarantine, held readings and the answers under the keys.
@@ -480,7 +524,11 @@ async fn write_rest(
             // The client said itself that this is the same request: nothing new happened.
             continue;
         }
-        let fate = UplinkFate { submission, outcome: receipt.outcome.as_str(), reason: receipt.reason.as_deref().map(stable_part) };
+        let fate = UplinkFate {
+            submission,
+            outcome: receipt.outcome.as_str(),
+            reason: receipt.reason.as_deref().map(stable_part),
+        };
         if let Verdict::Undecodable { reason, detail } = &submission.verdict
             && !repeated
         {
@@ -493,7 +541,9 @@ async fn write_rest(
             fates.push(fate);
         }
         let answer = serde_json::json!({ "receipt": receipt, "bodyHash": hex::encode(submission.received.body_hash) });
-        answered.extend(keys.iter().filter(|key| key.uplink == submission.received.id).map(|key| (key.clone(), answer.clone())));
+        answered.extend(
+            keys.iter().filter(|key| key.uplink == submission.received.id).map(|key| (key.clone(), answer.clone())),
+        );
     }
     if !fates.is_empty() {
         store::insert_uplinks(conn, &fates).await?;

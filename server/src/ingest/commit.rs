@@ -125,14 +125,21 @@ async fn commit_bisecting(app: &Arc<App>, submissions: &[&Submission]) -> Vec<An
     }
     answers
         .into_iter()
-        .map(|answer| answer.unwrap_or_else(|| Err(Error::internal(anyhow::anyhow!("an uplink of a batch was not answered")))))
+        .map(|answer| {
+            answer.unwrap_or_else(|| Err(Error::internal(anyhow::anyhow!("an uplink of a batch was not answered"))))
+        })
         .collect()
 }
 
 /// After a connection broke during COMMIT: what is in the database decides.
 async fn resolve(app: &Arc<App>, part: &[&Submission], found: Vec<Answer>) -> Vec<Answer> {
     // One transaction: all of the part is there, or none of it. Any new uplink of it tells.
-    let Some(witness) = part.iter().zip(&found).find(|(submission, answer)| answer.is_ok() && !submission.replay).map(|(submission, _)| *submission) else {
+    let Some(witness) = part
+        .iter()
+        .zip(&found)
+        .find(|(submission, answer)| answer.is_ok() && !submission.replay)
+        .map(|(submission, _)| *submission)
+    else {
         return found;
     };
     for _ in 0..RESOLVE_TRIES {
@@ -142,23 +149,36 @@ async fn resolve(app: &Arc<App>, part: &[&Submission], found: Vec<Answer>) -> Ve
             Err(_still_away) => tokio::time::sleep(RESOLVE_PAUSE).await,
         }
     }
-    tracing::error!(uplinks = part.len(), "the database stayed away after a commit in doubt; the sources were told to send again");
+    tracing::error!(
+        uplinks = part.len(),
+        "the database stayed away after a commit in doubt; the sources were told to send again"
+    );
     part.iter().map(|_| Err(in_doubt())).collect()
 }
 
 async fn is_there(app: &Arc<App>, witness: &Submission) -> Result<bool, DbError> {
     let mut transaction = app.db.begin_worker().await?;
-    let there = store::is_committed(&mut transaction, witness.tenant(), witness.received.id, witness.received.received_at).await?;
+    let there =
+        store::is_committed(&mut transaction, witness.tenant(), witness.received.id, witness.received.received_at)
+            .await?;
     transaction.commit().await?;
     Ok(there)
 }
 
 fn not_stored() -> Error {
-    Error::new(Kind::Unavailable(1), "database.unavailable", "The database went away before this was stored. Send it again.")
+    Error::new(
+        Kind::Unavailable(1),
+        "database.unavailable",
+        "The database went away before this was stored. Send it again.",
+    )
 }
 
 fn in_doubt() -> Error {
-    Error::new(Kind::Unavailable(5), "database.in-doubt", "The database went away while this was stored. Send it again: it will not be stored twice.")
+    Error::new(
+        Kind::Unavailable(5),
+        "database.in-doubt",
+        "The database went away while this was stored. Send it again: it will not be stored twice.",
+    )
 }
 
 /// Keeps the raw bytes of an uplink whose rows the database refused.
@@ -167,10 +187,18 @@ async fn quarantine_alone(app: &Arc<App>, poison: &Submission, error: Error) -> 
     let kept = async {
         let transaction = app.db.begin_worker().await?;
         if !poison.replay {
-            let fate = UplinkFate { submission: poison, outcome: Outcome::Quarantined.as_str(), reason: Some("not-storable".to_owned()) };
+            let fate = UplinkFate {
+                submission: poison,
+                outcome: Outcome::Quarantined.as_str(),
+                reason: Some("not-storable".to_owned()),
+            };
             store::insert_uplinks(&transaction, &[fate]).await?;
         }
-        let row = QuarantineRow { submission: poison, reason: "not-storable".to_owned(), detail: "The database refused what came out of this uplink; the server's log has the cause.".to_owned() };
+        let row = QuarantineRow {
+            submission: poison,
+            reason: "not-storable".to_owned(),
+            detail: "The database refused what came out of this uplink; the server's log has the cause.".to_owned(),
+        };
         store::insert_quarantine(&transaction, &[row]).await?;
         transaction.commit().await?;
         Ok::<_, DbError>(())

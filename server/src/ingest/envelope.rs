@@ -55,9 +55,9 @@ pub fn check_channel(pointer: &str, channel: &str) -> Result<(), Error> {
 
 /// Reads a time of capture: RFC 3339 with an offset.
 pub fn parse_captured_at(pointer: &str, text: &str) -> Result<DateTime<Utc>, Error> {
-    DateTime::parse_from_rfc3339(text.trim())
-        .map(|time| time.with_timezone(&Utc))
-        .map_err(|_bad| Error::field(pointer, "write the time as RFC 3339 with an offset, such as 2026-03-01T08:30:00+01:00"))
+    DateTime::parse_from_rfc3339(text.trim()).map(|time| time.with_timezone(&Utc)).map_err(|_bad| {
+        Error::field(pointer, "write the time as RFC 3339 with an offset, such as 2026-03-01T08:30:00+01:00")
+    })
 }
 
 /// Reads an envelope of one device's frames.
@@ -79,7 +79,11 @@ pub fn parse_envelope(body: &[u8]) -> Result<Vec<Frame>, Error> {
         return Err(Error::field("/frames", "an uplink has at least one frame"));
     }
     if envelope.frames.len() > MAX_FRAMES {
-        return Err(Error::new(Kind::TooLarge, "envelope.frames", format!("An uplink has at most {MAX_FRAMES} frames; send the rest in another.")));
+        return Err(Error::new(
+            Kind::TooLarge,
+            "envelope.frames",
+            format!("An uplink has at most {MAX_FRAMES} frames; send the rest in another."),
+        ));
     }
     let mut frames = Vec::with_capacity(envelope.frames.len());
     let mut problems = Vec::new();
@@ -93,13 +97,22 @@ pub fn parse_envelope(body: &[u8]) -> Result<Vec<Frame>, Error> {
 }
 
 fn read_frame(index: usize, frame: EnvelopeFrame<'_>) -> Result<Frame, FieldError> {
-    let problem = |field: &str, detail: &str| FieldError { pointer: format!("/frames/{index}{field}"), detail: detail.to_owned() };
+    let problem = |field: &str, detail: &str| FieldError {
+        pointer: format!("/frames/{index}{field}"),
+        detail: detail.to_owned(),
+    };
     if frame.device.is_some() {
-        return Err(problem("/device", "a device's own token speaks for that device only; frames of many devices go to /ingest/v1/hubs/uplinks"));
+        return Err(problem(
+            "/device",
+            "a device's own token speaks for that device only; frames of many devices go to /ingest/v1/hubs/uplinks",
+        ));
     }
     let data = match (&frame.hex, &frame.base64, frame.json) {
-        (Some(text), None, None) => hex::decode(text.trim()).map_err(|_bad| problem("/hex", "this is not hexadecimal: two digits a byte, without separators"))?,
-        (None, Some(text), None) => STANDARD.decode(text.trim()).map_err(|_bad| problem("/base64", "this is not base64 (RFC 4648, with padding)"))?,
+        (Some(text), None, None) => hex::decode(text.trim())
+            .map_err(|_bad| problem("/hex", "this is not hexadecimal: two digits a byte, without separators"))?,
+        (None, Some(text), None) => STANDARD
+            .decode(text.trim())
+            .map_err(|_bad| problem("/base64", "this is not base64 (RFC 4648, with padding)"))?,
         (None, None, Some(raw)) => raw.get().as_bytes().to_vec(),
         _ => return Err(problem("", "a frame has exactly one of hex, base64 and json")),
     };

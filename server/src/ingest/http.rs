@@ -60,7 +60,13 @@ struct UplinkQuery {
     )
 )]
 #[post("/uplinks")]
-async fn post_uplink(request: HttpRequest, app: AppData, bearer: Bearer, query: Query<UplinkQuery>, body: Result<Bytes, actix_web::Error>) -> ApiResult<HttpResponse> {
+async fn post_uplink(
+    request: HttpRequest,
+    app: AppData,
+    bearer: Bearer,
+    query: Query<UplinkQuery>,
+    body: Result<Bytes, actix_web::Error>,
+) -> ApiResult<HttpResponse> {
     let upload = Upload {
         token: bearer.0,
         channel: query.into_inner().channel.unwrap_or_default(),
@@ -77,9 +83,11 @@ async fn post_uplink(request: HttpRequest, app: AppData, bearer: Bearer, query: 
 /// The body was cut by the limit, or is not what its headers say.
 fn bad_body(error: &actix_web::Error, limit: usize) -> Error {
     match error.as_error::<PayloadError>() {
-        Some(PayloadError::Overflow) => {
-            Error::new(Kind::TooLarge, "body.too-large", format!("An uplink may have {limit} bytes at most; send fewer frames at once."))
-        }
+        Some(PayloadError::Overflow) => Error::new(
+            Kind::TooLarge,
+            "body.too-large",
+            format!("An uplink may have {limit} bytes at most; send fewer frames at once."),
+        ),
         _ => Error::invalid("body.unreadable", "The body ended early, or is not encoded as its headers say."),
     }
 }
@@ -90,10 +98,9 @@ fn header(request: &HttpRequest, name: &str) -> Result<Option<String>, Error> {
         .headers()
         .get(name)
         .map(|value| {
-            value
-                .to_str()
-                .map(str::to_owned)
-                .map_err(|_bytes| Error::invalid("header.text", format!("The header {name} has characters that a header cannot have.")))
+            value.to_str().map(str::to_owned).map_err(|_bytes| {
+                Error::invalid("header.text", format!("The header {name} has characters that a header cannot have."))
+            })
         })
         .transpose()
 }
@@ -148,9 +155,16 @@ pub struct UplinkFilter {
 /// Newest last; the facts of receipt, not the bytes.
 #[utoipa::path(tag = "ingest", params(UplinkFilter, PageQuery), responses((status = 200, body = Page<Uplink>), Problems))]
 #[get("/uplinks")]
-async fn list_uplinks(caller: Caller, app: AppData, filter: Query<UplinkFilter>, page: Query<PageQuery>) -> ApiResult<Json<Page<Uplink>>> {
+async fn list_uplinks(
+    caller: Caller,
+    app: AppData,
+    filter: Query<UplinkFilter>,
+    page: Query<PageQuery>,
+) -> ApiResult<Json<Page<Uplink>>> {
     let limit = page.limit()?;
-    let Some(scope) = caller.operations(&app, filter.tenant).await? else { return Ok(Json(Page { items: Vec::new(), next: None })) };
+    let Some(scope) = caller.operations(&app, filter.tenant).await? else {
+        return Ok(Json(Page { items: Vec::new(), next: None }));
+    };
     let mut transaction = scope.begin(&app.db).await?;
     let rows = store::list_uplinks(&mut transaction, &scope, &filter, UplinkId(page.after()), limit + 1).await?;
     transaction.commit().await?;
@@ -206,13 +220,20 @@ pub struct QuarantineFilter {
 /// Uplinks that could not be decoded, with the reason. Their bytes are kept until they are settled.
 #[utoipa::path(tag = "ingest", params(QuarantineFilter, PageQuery), responses((status = 200, body = Page<QuarantineItem>), Problems))]
 #[get("/quarantine")]
-async fn list_quarantine(caller: Caller, app: AppData, filter: Query<QuarantineFilter>, page: Query<PageQuery>) -> ApiResult<Json<Page<QuarantineItem>>> {
+async fn list_quarantine(
+    caller: Caller,
+    app: AppData,
+    filter: Query<QuarantineFilter>,
+    page: Query<PageQuery>,
+) -> ApiResult<Json<Page<QuarantineItem>>> {
     let limit = page.limit()?;
     let state = filter.state.as_deref().unwrap_or("open");
     if !matches!(state, "open" | "settled") {
         return Err(Error::field("?state", "the state is `open` or `settled`").into());
     }
-    let Some(scope) = caller.operations(&app, filter.tenant).await? else { return Ok(Json(Page { items: Vec::new(), next: None })) };
+    let Some(scope) = caller.operations(&app, filter.tenant).await? else {
+        return Ok(Json(Page { items: Vec::new(), next: None }));
+    };
     let mut transaction = scope.begin(&app.db).await?;
     let rows = store::list_quarantine(&mut transaction, &scope, state, UplinkId(page.after()), limit + 1).await?;
     transaction.commit().await?;

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use tokio_util::sync::CancellationToken;
 use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
+use tokio_util::sync::CancellationToken;
 
 use super::Receipt;
 use super::model::Submission;
@@ -31,7 +31,12 @@ impl Intake {
     #[must_use]
     pub fn new(rows: usize, bytes: usize) -> Self {
         let (sender, receiver) = mpsc::channel(rows);
-        Self { sender, receiver: Arc::new(Mutex::new(receiver)), bytes: Arc::new(Semaphore::new(bytes.min(Semaphore::MAX_PERMITS))), closing: CancellationToken::new() }
+        Self {
+            sender,
+            receiver: Arc::new(Mutex::new(receiver)),
+            bytes: Arc::new(Semaphore::new(bytes.min(Semaphore::MAX_PERMITS))),
+            closing: CancellationToken::new(),
+        }
     }
 
     /// Uplinks that wait.
@@ -82,5 +87,9 @@ impl Intake {
 }
 
 fn full() -> Error {
-    Error::new(Kind::Unavailable(1), "ingest.full", "More uplinks wait than can be stored at the moment; nothing of this one was kept. Send it again shortly.")
+    Error::new(
+        Kind::Unavailable(1),
+        "ingest.full",
+        "More uplinks wait than can be stored at the moment; nothing of this one was kept. Send it again shortly.",
+    )
 }

@@ -180,13 +180,22 @@ impl TransportKey {
     /// From the client's `Idempotency-Key`; kept for a day.
     #[must_use]
     pub fn idempotency(key: &str, received_at: DateTime<Utc>) -> Self {
-        Self { key: digest("idempotency-key", key.as_bytes()), expires_at: received_at + chrono::Duration::hours(24), chosen: true }
+        Self {
+            key: digest("idempotency-key", key.as_bytes()),
+            expires_at: received_at + chrono::Duration::hours(24),
+            chosen: true,
+        }
     }
 
     /// From the bytes of a payload that carries neither time nor sequence: the same bytes within the model's window are
     /// the same transmission; later they are another measurement that happens to be equal.
     #[must_use]
-    pub fn repeat(device: DeviceId, body_hash: &[u8; 32], received_at: DateTime<Utc>, window: chrono::Duration) -> Self {
+    pub fn repeat(
+        device: DeviceId,
+        body_hash: &[u8; 32],
+        received_at: DateTime<Utc>,
+        window: chrono::Duration,
+    ) -> Self {
         let mut bytes = device.0.as_bytes().to_vec();
         bytes.extend_from_slice(body_hash);
         Self { key: digest("repeat", &bytes), expires_at: received_at + window, chosen: false }

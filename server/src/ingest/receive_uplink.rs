@@ -56,7 +56,11 @@ pub async fn receive(app: &Arc<App>, upload: Upload) -> Result<Receipt, Error> {
 
 async fn receive_counted(app: &Arc<App>, upload: Upload) -> Result<Receipt, Error> {
     if app.is_draining() {
-        return Err(Error::new(Kind::Unavailable(2), "ingest.stopping", "The server is stopping; send this again shortly."));
+        return Err(Error::new(
+            Kind::Unavailable(2),
+            "ingest.stopping",
+            "The server is stopping; send this again shortly.",
+        ));
     }
     let source = app.sources.device(app, &upload.token).await?;
     app.ingest_limits.check(&source.identity.credential.0)?;
@@ -75,18 +79,32 @@ fn read(upload: &Upload, received_at: DateTime<Utc>) -> Result<(Received, Vec<Fr
         return Err(Error::invalid("body.empty", "The body is empty; send the bytes that the device sent."));
     }
     let media_type = upload.content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
-    if media_type.is_empty() || media_type.len() > 127 || media_type.starts_with("multipart/") || media_type == "application/x-www-form-urlencoded" {
+    if media_type.is_empty()
+        || media_type.len() > 127
+        || media_type.starts_with("multipart/")
+        || media_type == "application/x-www-form-urlencoded"
+    {
         return Err(Error::new(
             Kind::Unsupported,
             "body.media-type",
-            format!("Send one raw frame (application/octet-stream, application/json or text/plain), or several as {}.", envelope::ENVELOPE),
+            format!(
+                "Send one raw frame (application/octet-stream, application/json or text/plain), or several as {}.",
+                envelope::ENVELOPE
+            ),
         ));
     }
     envelope::check_channel("?channel", &upload.channel)?;
-    let captured_at = upload.captured_at.as_deref().map(|text| envelope::parse_captured_at("Afferent-Captured-At", text)).transpose()?;
+    let captured_at = upload
+        .captured_at
+        .as_deref()
+        .map(|text| envelope::parse_captured_at("Afferent-Captured-At", text))
+        .transpose()?;
     let frames = if media_type == envelope::ENVELOPE {
         if !upload.channel.is_empty() || captured_at.is_some() {
-            return Err(Error::invalid("envelope.mixed", "In an envelope the frames carry channel and capturedAt themselves; leave ?channel and Afferent-Captured-At out."));
+            return Err(Error::invalid(
+                "envelope.mixed",
+                "In an envelope the frames carry channel and capturedAt themselves; leave ?channel and Afferent-Captured-At out.",
+            ));
         }
         envelope::parse_envelope(&upload.body)?
     } else {
@@ -110,18 +128,30 @@ pub(super) fn frames_again(received: &Received) -> Result<Vec<Frame>, Error> {
     if received.content_type == envelope::ENVELOPE {
         return envelope::parse_envelope(&received.body);
     }
-    Ok(vec![Frame { channel: received.channel.clone(), data: received.body.clone(), captured_at: received.captured_at }])
+    Ok(vec![Frame {
+        channel: received.channel.clone(),
+        data: received.body.clone(),
+        captured_at: received.captured_at,
+    }])
 }
 
 fn check_key(key: &str) -> Result<&str, Error> {
     if (1..=255).contains(&key.len()) && key.bytes().all(|byte| byte.is_ascii_graphic()) {
         return Ok(key);
     }
-    Err(Error::invalid("idempotency-key", "An Idempotency-Key has 1 to 255 visible ASCII characters; a UUID is a good one."))
+    Err(Error::invalid(
+        "idempotency-key",
+        "An Idempotency-Key has 1 to 255 visible ASCII characters; a UUID is a good one.",
+    ))
 }
 
 /// Runs the decoder in its sandbox, off the request threads, and turns what it says into a submission.
-pub(super) async fn decode(app: &Arc<App>, source: &KnownSource, received: Received, frames: Vec<Frame>) -> Result<Submission, Error> {
+pub(super) async fn decode(
+    app: &Arc<App>,
+    source: &KnownSource,
+    received: Received,
+    frames: Vec<Frame>,
+) -> Result<Submission, Error> {
     let mut submission = Submission {
         source: source.identity.clone(),
         device: source.device.id,
@@ -136,7 +166,8 @@ pub(super) async fn decode(app: &Arc<App>, source: &KnownSource, received: Recei
     let binding = match app.decoders.for_model(&source.device.model, channel) {
         Ok(binding) => binding,
         Err(unbound) => {
-            submission.verdict = Verdict::Undecodable { reason: unbound.reason().to_owned(), detail: unbound.to_string() };
+            submission.verdict =
+                Verdict::Undecodable { reason: unbound.reason().to_owned(), detail: unbound.to_string() };
             return Ok(submission);
         }
     };
@@ -173,13 +204,22 @@ fn decoder_input(device: &DeviceSnapshot, received: &Received, frames: Vec<Frame
         content_type: received.content_type.clone(),
         received_at_ms: received.received_at.timestamp_millis(),
         time_zone: Some(device.time_zone.to_string()),
-        variables: device.variables.iter().map(|(name, value)| NameValue { name: name.clone(), value: value.clone() }).collect(),
+        variables: device
+            .variables
+            .iter()
+            .map(|(name, value)| NameValue { name: name.clone(), value: value.clone() })
+            .collect(),
         extra: Vec::new(),
     }
 }
 
 /// What the decoder said, as a verdict.
-fn judge(app: &App, device: &DeviceSnapshot, submission: &mut Submission, result: Result<plugin_host::Outcome, plugin_host::DecodeFailure>) {
+fn judge(
+    app: &App,
+    device: &DeviceSnapshot,
+    submission: &mut Submission,
+    result: Result<plugin_host::Outcome, plugin_host::DecodeFailure>,
+) {
     let outcome = match result {
         Ok(outcome) => outcome,
         Err(failure) => {
@@ -187,7 +227,8 @@ fn judge(app: &App, device: &DeviceSnapshot, submission: &mut Submission, result
                 tenant.id = %submission.source.tenant, device.id = %submission.device, reason = failure.kind.as_str(),
                 "a decoder failed; the uplink is quarantined"
             );
-            submission.verdict = Verdict::Undecodable { reason: failure.kind.as_str().to_owned(), detail: failure.to_string() };
+            submission.verdict =
+                Verdict::Undecodable { reason: failure.kind.as_str().to_owned(), detail: failure.to_string() };
             return;
         }
     };
@@ -201,11 +242,18 @@ fn judge(app: &App, device: &DeviceSnapshot, submission: &mut Submission, result
             submission.warnings.extend(nothing.warnings.iter().map(|warning| warning.code.clone()));
             Verdict::Nothing { reason: nothing.reason }
         }
-        plugin_host::Outcome::Error(error) => Verdict::Undecodable { reason: error_reason(error.kind).to_owned(), detail: error_detail(&error) },
+        plugin_host::Outcome::Error(error) => {
+            Verdict::Undecodable { reason: error_reason(error.kind).to_owned(), detail: error_detail(&error) }
+        }
     };
 }
 
-fn readings(app: &App, device: &DeviceSnapshot, submission: &mut Submission, decoded: &plugin_host::Decoded) -> Verdict {
+fn readings(
+    app: &App,
+    device: &DeviceSnapshot,
+    submission: &mut Submission,
+    decoded: &plugin_host::Decoded,
+) -> Verdict {
     let mut context = InterpretContext::new(submission.received.received_at, device.time_zone);
     context.captured_at = submission.received.captured_at;
     let found: Vec<Found> = decoded
@@ -223,8 +271,14 @@ fn readings(app: &App, device: &DeviceSnapshot, submission: &mut Submission, dec
     }
     if found.iter().any(|found| found.interpreted.identity.key.is_none()) {
         let received = &submission.received;
-        let window = chrono::Duration::from_std(device.repeat_window).unwrap_or_else(|_too_long| chrono::Duration::seconds(60));
-        submission.keys.push(TransportKey::repeat(submission.device, &received.body_hash, received.received_at, window));
+        let window =
+            chrono::Duration::from_std(device.repeat_window).unwrap_or_else(|_too_long| chrono::Duration::seconds(60));
+        submission.keys.push(TransportKey::repeat(
+            submission.device,
+            &received.body_hash,
+            received.received_at,
+            window,
+        ));
     }
     Verdict::Readings(found)
 }

@@ -19,16 +19,26 @@ use crate::identity::{SourceIdentity, SourceKind};
 /// 404 when there is no such open item; 410 when its bytes are gone; 409 when its device has no enrolment any more.
 pub async fn replay(app: &Arc<App>, scope: &TenantScope, uplink: UplinkId) -> Result<Receipt, Error> {
     let mut transaction = scope.begin(&app.db).await?;
-    let kept = store::kept_uplink(&mut transaction, scope, uplink).await?.ok_or_else(|| Error::not_found("quarantined uplink"))?;
+    let kept = store::kept_uplink(&mut transaction, scope, uplink)
+        .await?
+        .ok_or_else(|| Error::not_found("quarantined uplink"))?;
     let device = match kept.device {
         Some(device) => load_device(&mut transaction, app, kept.tenant, device).await?,
         None => None,
     };
     transaction.commit().await?;
-    let device = device.ok_or_else(|| Error::conflict("quarantine.device", "The device of this uplink is not enrolled any more."))?;
-    let received = kept.received.ok_or_else(|| Error::new(Kind::Gone, "quarantine.bytes", "The bytes of this uplink were dropped after their retention."))?;
+    let device = device
+        .ok_or_else(|| Error::conflict("quarantine.device", "The device of this uplink is not enrolled any more."))?;
+    let received = kept.received.ok_or_else(|| {
+        Error::new(Kind::Gone, "quarantine.bytes", "The bytes of this uplink were dropped after their retention.")
+    })?;
     let frames = frames_again(&received)?;
-    let identity = SourceIdentity { credential: CredentialId(uuid::Uuid::nil()), tenant: kept.tenant, kind: SourceKind::Device, source: device.id.0 };
+    let identity = SourceIdentity {
+        credential: CredentialId(uuid::Uuid::nil()),
+        tenant: kept.tenant,
+        kind: SourceKind::Device,
+        source: device.id.0,
+    };
     let mut submission = decode(app, &KnownSource { identity, device }, received, frames).await?;
     submission.replay = true;
     // Its own keys were taken when it first came; it must not be taken for a repeat of itself.

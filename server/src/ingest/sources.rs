@@ -56,7 +56,11 @@ async fn look_up(app: &App, hash: &TokenHash) -> Result<Arc<KnownSource>, Error>
     transaction.commit().await?;
     let identity = identity.ok_or_else(unknown)?;
     if identity.kind == SourceKind::Hub {
-        return Err(Error::new(Kind::Forbidden, "source.hub", "This token belongs to a hub, which speaks for many devices: send to /ingest/v1/hubs/uplinks."));
+        return Err(Error::new(
+            Kind::Forbidden,
+            "source.hub",
+            "This token belongs to a hub, which speaks for many devices: send to /ingest/v1/hubs/uplinks.",
+        ));
     }
     let mut transaction = TenantScope::one(identity.tenant).begin(&app.db).await?;
     let device = load_device(&mut transaction, app, identity.tenant, DeviceId(identity.source)).await?;
@@ -73,5 +77,8 @@ pub(super) fn unknown() -> Error {
 }
 
 pub(super) fn deactivated() -> Error {
-    Error::forbidden("source.deactivated", "This device is deactivated: nothing was kept. Activate it, then send again.")
+    Error::forbidden(
+        "source.deactivated",
+        "This device is deactivated: nothing was kept. Activate it, then send again.",
+    )
 }

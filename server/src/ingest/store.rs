@@ -26,7 +26,12 @@ struct RefusalRow {
 }
 
 /// For each source in order: whether it may send now.
-pub async fn refusals(mut conn: &AsyncPgConnection, credentials: Vec<CredentialId>, tenants: Vec<TenantId>, devices: Vec<DeviceId>) -> QueryResult<Vec<Option<Refusal>>> {
+pub async fn refusals(
+    mut conn: &AsyncPgConnection,
+    credentials: Vec<CredentialId>,
+    tenants: Vec<TenantId>,
+    devices: Vec<DeviceId>,
+) -> QueryResult<Vec<Option<Refusal>>> {
     let rows: Vec<RefusalRow> = diesel::sql_query(
         "SELECT CASE WHEN s.credential <> '00000000-0000-0000-0000-000000000000' AND (c.id IS NULL OR c.revoked_at IS NOT NULL) THEN 'revoked' \
                      WHEN NOT coalesce(t.active, false) OR NOT coalesce(d.active, false) OR d.enrolled_until <= now() THEN 'inactive' END AS refusal \
@@ -171,7 +176,11 @@ pub async fn take_keys(conn: &mut AsyncPgConnection, mut rows: Vec<KeyRow>) -> Q
 }
 
 /// Writes down what was answered to the uplinks that hold keys.
-pub async fn answer_keys(mut conn: &AsyncPgConnection, rows: &[KeyRow], answers: Vec<serde_json::Value>) -> QueryResult<usize> {
+pub async fn answer_keys(
+    mut conn: &AsyncPgConnection,
+    rows: &[KeyRow],
+    answers: Vec<serde_json::Value>,
+) -> QueryResult<usize> {
     diesel::sql_query(
         "UPDATE ingest_key h SET answer = x.a FROM unnest($1, $2, $3, $4, $5) AS x(t, s, k, u, a) \
          WHERE h.tenant_id = x.t AND h.source_id = x.s AND h.key = x.k AND h.uplink_id = x.u",
@@ -332,13 +341,19 @@ struct Count {
 }
 
 /// Whether an uplink was committed, asked after a connection was lost during COMMIT.
-pub async fn is_committed(conn: &mut AsyncPgConnection, tenant: TenantId, uplink: UplinkId, received_at: DateTime<Utc>) -> QueryResult<bool> {
-    let row: Count = diesel::sql_query("SELECT count(*) AS count FROM uplink WHERE tenant_id = $1 AND id = $2 AND received_at = $3")
-        .bind::<SqlUuid, _>(tenant)
-        .bind::<SqlUuid, _>(uplink)
-        .bind::<Timestamptz, _>(received_at)
-        .get_result(conn)
-        .await?;
+pub async fn is_committed(
+    conn: &mut AsyncPgConnection,
+    tenant: TenantId,
+    uplink: UplinkId,
+    received_at: DateTime<Utc>,
+) -> QueryResult<bool> {
+    let row: Count =
+        diesel::sql_query("SELECT count(*) AS count FROM uplink WHERE tenant_id = $1 AND id = $2 AND received_at = $3")
+            .bind::<SqlUuid, _>(tenant)
+            .bind::<SqlUuid, _>(uplink)
+            .bind::<Timestamptz, _>(received_at)
+            .get_result(conn)
+            .await?;
     Ok(row.count > 0)
 }
 
@@ -398,7 +413,13 @@ fn received_at(id: UplinkId) -> Option<DateTime<Utc>> {
 }
 
 /// Some uplinks of the scope, after an id.
-pub async fn list_uplinks(conn: &mut AsyncPgConnection, scope: &TenantScope, filter: &UplinkFilter, after: UplinkId, limit: i64) -> QueryResult<Vec<Uplink>> {
+pub async fn list_uplinks(
+    conn: &mut AsyncPgConnection,
+    scope: &TenantScope,
+    filter: &UplinkFilter,
+    after: UplinkId,
+    limit: i64,
+) -> QueryResult<Vec<Uplink>> {
     let rows: Vec<UplinkRow> = diesel::sql_query(format!(
         "SELECT {UPLINK_COLUMNS} FROM uplink WHERE tenant_id = ANY($1) AND id > $2 \
          AND ($3::uuid IS NULL OR device_id = $3) AND ($4::text IS NULL OR outcome = $4) ORDER BY id LIMIT $5"
@@ -414,7 +435,11 @@ pub async fn list_uplinks(conn: &mut AsyncPgConnection, scope: &TenantScope, fil
 }
 
 /// One uplink of the scope.
-pub async fn find_uplink(conn: &mut AsyncPgConnection, scope: &TenantScope, id: UplinkId) -> QueryResult<Option<Uplink>> {
+pub async fn find_uplink(
+    conn: &mut AsyncPgConnection,
+    scope: &TenantScope,
+    id: UplinkId,
+) -> QueryResult<Option<Uplink>> {
     let Some(received_at) = received_at(id) else { return Ok(None) };
     let row: Option<UplinkRow> = diesel::sql_query(format!("SELECT {UPLINK_COLUMNS} FROM uplink WHERE tenant_id = ANY($1) AND id = $2 AND received_at BETWEEN $3 - interval '1 second' AND $3 + interval '1 second'"))
         .bind::<Array<SqlUuid>, _>(scope.tenants())
@@ -447,7 +472,13 @@ struct ItemRow {
 }
 
 /// Some quarantined uplinks of the scope, after an id.
-pub async fn list_quarantine(conn: &mut AsyncPgConnection, scope: &TenantScope, state: &str, after: UplinkId, limit: i64) -> QueryResult<Vec<QuarantineItem>> {
+pub async fn list_quarantine(
+    conn: &mut AsyncPgConnection,
+    scope: &TenantScope,
+    state: &str,
+    after: UplinkId,
+    limit: i64,
+) -> QueryResult<Vec<QuarantineItem>> {
     let rows: Vec<ItemRow> = diesel::sql_query(
         "SELECT uplink_id, tenant_id, received_at, device_id, reason, detail, state, attempts FROM quarantine \
          WHERE tenant_id = ANY($1) AND state = $2 AND uplink_id > $3 ORDER BY uplink_id LIMIT $4",
@@ -504,7 +535,11 @@ struct KeptRow {
 }
 
 /// An open item of the quarantine, with what was received.
-pub async fn kept_uplink(conn: &mut AsyncPgConnection, scope: &TenantScope, id: UplinkId) -> QueryResult<Option<KeptUplink>> {
+pub async fn kept_uplink(
+    conn: &mut AsyncPgConnection,
+    scope: &TenantScope,
+    id: UplinkId,
+) -> QueryResult<Option<KeptUplink>> {
     let row: Option<KeptRow> = diesel::sql_query(
         "SELECT u.tenant_id, u.received_at, u.device_id, u.captured_at, u.channel, u.content_type, u.body, u.body_hash \
          FROM quarantine q JOIN uplink u ON u.tenant_id = q.tenant_id AND u.id = q.uplink_id AND u.received_at = q.received_at \

@@ -39,9 +39,14 @@ pub async fn identify(db: &Db) -> Result<Uuid, db::DbError> {
         .bind::<Text, _>(&here.identity)
         .execute(&mut *transaction)
         .await?;
-    let row: Row = diesel::sql_query("SELECT id, database_identity, forwarding_paused FROM installation").get_result(&mut *transaction).await?;
+    let row: Row = diesel::sql_query("SELECT id, database_identity, forwarding_paused FROM installation")
+        .get_result(&mut *transaction)
+        .await?;
     if row.database_identity != here.identity {
-        diesel::sql_query("UPDATE installation SET forwarding_paused = true, database_identity = $1").bind::<Text, _>(&here.identity).execute(&mut *transaction).await?;
+        diesel::sql_query("UPDATE installation SET forwarding_paused = true, database_identity = $1")
+            .bind::<Text, _>(&here.identity)
+            .execute(&mut *transaction)
+            .await?;
     }
     transaction.commit().await?;
     if row.forwarding_paused || row.database_identity != here.identity {

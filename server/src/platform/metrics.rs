@@ -80,15 +80,30 @@ impl Default for Metrics {
         registry.register("ingest_observations", "Observations stored from readings", metrics.observations.clone());
         registry.register("ingest_queue", "Uplinks that wait for the group commit", metrics.ingest_queue.clone());
         registry.register("ingest_commit_batch", "Uplinks a group commit", metrics.commit_batch.clone());
-        registry.register_with_unit("ingest_commit", "Time a group commit took", Unit::Seconds, metrics.commit_seconds.clone());
+        registry.register_with_unit(
+            "ingest_commit",
+            "Time a group commit took",
+            Unit::Seconds,
+            metrics.commit_seconds.clone(),
+        );
         registry.register_with_unit("decode", "Time a decode took", Unit::Seconds, metrics.decode_seconds.clone());
         registry.register("decode_fuel", "Fuel that decoders burnt", metrics.decode_fuel.clone());
         registry.register("forward_attempts", "Delivery attempts by what became of them", metrics.deliveries.clone());
         registry.register("forward_pending", "Deliveries that wait", metrics.deliveries_pending.clone());
         registry.register("forward_dead", "Deliveries given up, waiting for a person", metrics.deliveries_dead.clone());
-        registry.register_with_unit("forward_lag", "Age of the oldest waiting delivery", Unit::Seconds, metrics.delivery_lag_seconds.clone());
+        registry.register_with_unit(
+            "forward_lag",
+            "Age of the oldest waiting delivery",
+            Unit::Seconds,
+            metrics.delivery_lag_seconds.clone(),
+        );
         registry.register("http_requests", "HTTP requests", metrics.http_requests.clone());
-        registry.register_with_unit("http_request", "Time an HTTP request took", Unit::Seconds, metrics.http_seconds.clone());
+        registry.register_with_unit(
+            "http_request",
+            "Time an HTTP request took",
+            Unit::Seconds,
+            metrics.http_seconds.clone(),
+        );
         Self { registry, ..metrics }
     }
 }

@@ -35,7 +35,10 @@ impl<K: Hash + Eq + Clone> RateLimit<K> {
             Error::new(
                 Kind::Throttled(wait),
                 "rate",
-                format!("More than {} requests a second (or {} at once). Slow down.", self.rate.per_second, self.rate.burst),
+                format!(
+                    "More than {} requests a second (or {} at once). Slow down.",
+                    self.rate.per_second, self.rate.burst
+                ),
             )
         })
     }

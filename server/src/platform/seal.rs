@@ -50,9 +50,9 @@ impl Sealer {
             return Err(anyhow!("a sealed value of version {version}; this server knows {VERSION}"));
         }
         let (nonce, boxed) = rest.split_at_checked(NONCE).context("a sealed value that is too short")?;
-        self.cipher
-            .decrypt(XNonce::from_slice(nonce), Payload { msg: boxed, aad: place.as_bytes() })
-            .map_err(|_opaque| anyhow!("a sealed value does not open: another secret_key, or the value was moved or changed"))
+        self.cipher.decrypt(XNonce::from_slice(nonce), Payload { msg: boxed, aad: place.as_bytes() }).map_err(
+            |_opaque| anyhow!("a sealed value does not open: another secret_key, or the value was moved or changed"),
+        )
     }
 }
 

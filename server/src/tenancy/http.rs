@@ -92,9 +92,12 @@ fn check_name(name: &str) -> Result<(), Error> {
 
 /// Checks that a text is an IANA time zone.
 pub(crate) fn check_time_zone(pointer: &str, name: &str) -> Result<(), Error> {
-    name.parse::<chrono_tz::Tz>()
-        .map(|_zone| ())
-        .map_err(|_unknown| Error::field(pointer, format!("`{}` is not an IANA time zone; write it as in `Europe/Berlin`", name.escape_debug())))
+    name.parse::<chrono_tz::Tz>().map(|_zone| ()).map_err(|_unknown| {
+        Error::field(
+            pointer,
+            format!("`{}` is not an IANA time zone; write it as in `Europe/Berlin`", name.escape_debug()),
+        )
+    })
 }
 
 /// Create a tenant
@@ -177,7 +180,12 @@ async fn find_tenant(caller: Caller, app: AppData, id: Path<TenantId>) -> ApiRes
 /// Its distributor and the platform may; a customer admin may change name and time zone of its own.
 #[utoipa::path(tag = "tenancy", params(("id" = TenantId, Path)), request_body = TenantChange, responses((status = 200, body = Tenant), Problems))]
 #[patch("/tenants/{id}")]
-async fn update_tenant(caller: Caller, app: AppData, id: Path<TenantId>, body: Json<TenantChange>) -> ApiResult<Json<Tenant>> {
+async fn update_tenant(
+    caller: Caller,
+    app: AppData,
+    id: Path<TenantId>,
+    body: Json<TenantChange>,
+) -> ApiResult<Json<Tenant>> {
     caller.operations(&app, Some(*id)).await?;
     caller.require(caller.role().manages_tenant(), "change tenants")?;
     let change = body.into_inner();
@@ -191,7 +199,8 @@ async fn update_tenant(caller: Caller, app: AppData, id: Path<TenantId>, body: J
         check_time_zone("/timeZone", zone)?;
     }
     let mut transaction = app.db.begin_platform().await?;
-    store::update_tenant(&mut transaction, *id, change.name.as_deref(), change.time_zone.as_deref(), change.active).await?;
+    store::update_tenant(&mut transaction, *id, change.name.as_deref(), change.time_zone.as_deref(), change.active)
+        .await?;
     let found = store::find_tenant(&mut transaction, *id).await?;
     transaction.commit().await?;
     Ok(Json(view(&app, found.ok_or_else(|| Error::not_found("tenant"))?)))

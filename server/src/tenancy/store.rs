@@ -10,8 +10,15 @@ use uuid::Uuid;
 use super::{TenantKind, TenantRow};
 
 type Columns = (TenantId, Option<TenantId>, String, String, String, bool, DateTime<Utc>);
-const COLUMNS: (tenant::id, tenant::parent_id, tenant::kind, tenant::name, tenant::time_zone, tenant::active, tenant::created_at) =
-    (tenant::id, tenant::parent_id, tenant::kind, tenant::name, tenant::time_zone, tenant::active, tenant::created_at);
+const COLUMNS: (
+    tenant::id,
+    tenant::parent_id,
+    tenant::kind,
+    tenant::name,
+    tenant::time_zone,
+    tenant::active,
+    tenant::created_at,
+) = (tenant::id, tenant::parent_id, tenant::kind, tenant::name, tenant::time_zone, tenant::active, tenant::created_at);
 
 fn row((id, parent, kind, name, time_zone, active, created_at): Columns) -> TenantRow {
     let kind = if kind == "distributor" { TenantKind::Distributor } else { TenantKind::Customer };
@@ -51,7 +58,12 @@ pub async fn tenant_with_customers(conn: &mut AsyncPgConnection, id: TenantId) -
 ///
 /// # Errors
 /// The database's error.
-pub async fn list_tenants(conn: &mut AsyncPgConnection, among: &[TenantId], after: Uuid, limit: i64) -> QueryResult<Vec<TenantRow>> {
+pub async fn list_tenants(
+    conn: &mut AsyncPgConnection,
+    among: &[TenantId],
+    after: Uuid,
+    limit: i64,
+) -> QueryResult<Vec<TenantRow>> {
     let rows: Vec<Columns> = tenant::table
         .filter(tenant::id.eq_any(among))
         .filter(tenant::id.gt(TenantId(after)))
@@ -87,7 +99,13 @@ pub async fn insert_tenant(conn: &mut AsyncPgConnection, row: &TenantRow) -> Que
 ///
 /// # Errors
 /// The database's error.
-pub async fn update_tenant(conn: &mut AsyncPgConnection, id: TenantId, name: Option<&str>, time_zone: Option<&str>, active: Option<bool>) -> QueryResult<()> {
+pub async fn update_tenant(
+    conn: &mut AsyncPgConnection,
+    id: TenantId,
+    name: Option<&str>,
+    time_zone: Option<&str>,
+    active: Option<bool>,
+) -> QueryResult<()> {
     #[derive(AsChangeset)]
     #[diesel(table_name = tenant)]
     struct Change<'a> {

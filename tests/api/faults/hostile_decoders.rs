@@ -4,7 +4,8 @@ use std::time::{Duration, Instant};
 
 use crate::support::{TempDir, TestApp, blood_pressure};
 
-const MODELS: [&str; 6] = ["hostile-loop", "hostile-allocate", "hostile-recurse", "hostile-trap", "hostile-lie", "hostile-huge"];
+const MODELS: [&str; 6] =
+    ["hostile-loop", "hostile-allocate", "hostile-recurse", "hostile-trap", "hostile-lie", "hostile-huge"];
 
 #[tokio::test(flavor = "multi_thread")]
 async fn each_costs_one_uplink_and_nobody_else_anything() {

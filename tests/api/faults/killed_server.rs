@@ -88,14 +88,25 @@ async fn what_was_acknowledged_is_there_once_and_is_delivered_once() {
 }
 
 /// Sends payload after payload, each until it is acknowledged, as a device with a memory does.
-async fn send(cuff: Actor, next: Arc<AtomicU32>, acknowledged: Acknowledged, stop: tokio_util::sync::CancellationToken) {
+async fn send(
+    cuff: Actor,
+    next: Arc<AtomicU32>,
+    acknowledged: Acknowledged,
+    stop: tokio_util::sync::CancellationToken,
+) {
     while !stop.is_cancelled() {
         let number = next.fetch_add(1, Ordering::SeqCst);
         loop {
             if let Ok(answer) = cuff.try_uplink("2A35", &blood_pressure(number)).await
                 && matches!(answer.status.as_u16(), 200 | 201)
             {
-                let ids = answer.json()["observations"].as_array().unwrap().iter().filter_map(Value::as_str).map(str::to_owned).collect();
+                let ids = answer.json()["observations"]
+                    .as_array()
+                    .unwrap()
+                    .iter()
+                    .filter_map(Value::as_str)
+                    .map(str::to_owned)
+                    .collect();
                 acknowledged.lock().await.insert(number, ids);
                 break;
             }

@@ -9,7 +9,8 @@ use crate::support::{Clinic, FakeEhr, TestApp, blood_pressure_at, eventually};
 
 /// An endpoint of a clinic; its id.
 async fn endpoint(clinic: &Clinic, ehr: &FakeEhr, more: Value) -> String {
-    let mut wish = json!({ "tenant": clinic.tenant, "name": "EHR", "kind": "fhir", "url": ehr.url(), "auth": { "kind": "none" } });
+    let mut wish =
+        json!({ "tenant": clinic.tenant, "name": "EHR", "kind": "fhir", "url": ehr.url(), "auth": { "kind": "none" } });
     wish.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
     clinic.admin.post("/api/v1/endpoints", wish).await.expect(201)["id"].as_str().unwrap().to_owned()
 }
@@ -32,7 +33,8 @@ async fn readings(clinic: &Clinic, systolic: &[u16]) -> Vec<String> {
 
 /// The deliveries of an endpoint in a state.
 async fn deliveries(clinic: &Clinic, endpoint: &str, state: &str) -> Vec<Value> {
-    let answer = clinic.admin.get(&format!("/api/v1/deliveries?endpoint={endpoint}&state={state}&limit=500")).await.expect(200);
+    let answer =
+        clinic.admin.get(&format!("/api/v1/deliveries?endpoint={endpoint}&state={state}&limit=500")).await.expect(200);
     answer["items"].as_array().unwrap().clone()
 }
 
@@ -92,7 +94,12 @@ async fn patients_are_created_where_the_endpoint_asks_for_it() {
 async fn filters_choose_codes_and_patients() {
     let (app, ehr, other) = (TestApp::start().await, FakeEhr::start().await, FakeEhr::start().await);
     let clinic = app.clinic("clinic").await;
-    let wanting = endpoint(&clinic, &ehr, json!({ "filter": { "codes": ["http://loinc.org|85354-9"], "patients": [clinic.patient] } })).await;
+    let wanting = endpoint(
+        &clinic,
+        &ehr,
+        json!({ "filter": { "codes": ["http://loinc.org|85354-9"], "patients": [clinic.patient] } }),
+    )
+    .await;
     let weights = endpoint(&clinic, &other, json!({ "filter": { "codes": ["http://loinc.org|29463-7"] } })).await;
     let strangers = endpoint(&clinic, &other, json!({ "filter": { "patients": ["somebody-else"] } })).await;
     readings(&clinic, &[121]).await;

@@ -6,7 +6,10 @@ use crate::support::{TestApp, blood_pressure, blood_pressure_at};
 
 fn component<'a>(observation: &'a Value, code: &str) -> &'a Value {
     let parts = observation["component"].as_array().unwrap();
-    parts.iter().find(|part| part["code"]["coding"].as_array().unwrap().iter().any(|coding| coding["code"] == code)).unwrap()
+    parts
+        .iter()
+        .find(|part| part["code"]["coding"].as_array().unwrap().iter().any(|coding| coding["code"] == code))
+        .unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -15,7 +18,8 @@ async fn the_local_time_of_the_device_gets_the_zone_of_the_tenant() {
     let clinic = app.clinic("berlin").await;
     // Summer and winter in Europe/Berlin.
     for (month, offset) in [(7, "+02:00"), (1, "+01:00")] {
-        let receipt = clinic.cuff.uplink("2A35", &blood_pressure_at(121, 79, 60, [2025, month, 9, 8, 30, 15])).await.expect(201);
+        let receipt =
+            clinic.cuff.uplink("2A35", &blood_pressure_at(121, 79, 60, [2025, month, 9, 8, 30, 15])).await.expect(201);
         let pressure = clinic.observation(receipt["observations"][0].as_str().unwrap()).await;
         assert_eq!(pressure["effectiveDateTime"], format!("2025-0{month}-09T08:30:15{offset}"));
         assert_eq!(component(&pressure, "8480-6")["valueQuantity"]["value"], json!(121));

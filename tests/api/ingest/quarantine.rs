@@ -20,7 +20,11 @@ async fn an_undecodable_payload_is_kept_with_its_reason() {
     // Somebody else's quarantine is empty, and its items are not there.
     let other = app.clinic("south").await;
     assert_eq!(other.admin.get("/api/v1/quarantine").await.expect(200)["items"], json!([]));
-    other.admin.post(&format!("/api/v1/quarantine/{}/replay", receipt["uplink"].as_str().unwrap()), json!({})).await.expect(404);
+    other
+        .admin
+        .post(&format!("/api/v1/quarantine/{}/replay", receipt["uplink"].as_str().unwrap()), json!({}))
+        .await
+        .expect(404);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -43,7 +43,10 @@ async fn an_idempotency_key_gets_the_first_answer_and_no_other_body() {
     let app = TestApp::start().await;
     let clinic = app.clinic("north").await;
     let post = async |key: &str, frame: Vec<u8>| {
-        let request = clinic.cuff.request(Method::POST, "/ingest/v1/uplinks?channel=2A35").header("Idempotency-Key", key.to_owned());
+        let request = clinic
+            .cuff
+            .request(Method::POST, "/ingest/v1/uplinks?channel=2A35")
+            .header("Idempotency-Key", key.to_owned());
         clinic.cuff.send(request.body(frame)).await
     };
     let first = post("key-1", blood_pressure(1)).await.expect(201);
@@ -78,7 +81,12 @@ async fn bytes_without_time_repeat_only_within_the_window() {
 
     // After the window the same bytes are another measurement that happens to be equal.
     let mut conn = crate::support::connect(&app.database.superuser_url).await;
-    diesel_async::SimpleAsyncConnection::batch_execute(&mut conn, "UPDATE ingest_key SET expires_at = now() - interval '1 second'").await.unwrap();
+    diesel_async::SimpleAsyncConnection::batch_execute(
+        &mut conn,
+        "UPDATE ingest_key SET expires_at = now() - interval '1 second'",
+    )
+    .await
+    .unwrap();
     scale.uplink("2A9D", &weight(14_000)).await.expect(201);
     assert_eq!(clinic.count("code=29463-7").await, 3);
 }

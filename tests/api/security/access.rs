@@ -46,7 +46,12 @@ async fn without_a_token_every_operation_says_401() {
             let request = actor.request(method.clone(), &filled).header("Content-Type", "application/json").body("{}");
             let answer = actor.send(request).await;
             // 429: so many wrong tokens in a row are a guess, which is slowed down.
-            assert!(matches!(answer.status.as_u16(), 401 | 429), "{method} {path} answered {}: {}", answer.status, answer.text);
+            assert!(
+                matches!(answer.status.as_u16(), 401 | 429),
+                "{method} {path} answered {}: {}",
+                answer.status,
+                answer.text
+            );
         }
     }
 }
@@ -59,7 +64,14 @@ async fn another_tenants_token_gets_nothing_of_ours_from_any_operation() {
     ours.cuff.uplink("2A35", &[1]).await.expect(202);
     let wish = json!({ "tenant": ours.tenant, "name": "ehr", "kind": "fhir", "url": "http://127.0.0.1:9/fhir", "auth": { "kind": "none" } });
     let endpoint = ours.admin.post("/api/v1/endpoints", wish).await.expect(201)["id"].as_str().unwrap().to_owned();
-    let hub = ours.admin.post("/api/v1/hubs", json!({ "tenant": ours.tenant, "model": "m", "serial": "s", "name": "n", "active": true })).await.expect(201);
+    let hub = ours
+        .admin
+        .post(
+            "/api/v1/hubs",
+            json!({ "tenant": ours.tenant, "model": "m", "serial": "s", "name": "n", "active": true }),
+        )
+        .await
+        .expect(201);
     let hub = hub["id"].as_str().unwrap().to_owned();
 
     let document = app.anonymous().get("/api/v1/openapi.json").await.expect(200);
@@ -75,7 +87,8 @@ async fn another_tenants_token_gets_nothing_of_ours_from_any_operation() {
         };
         let filled = fill(&path, &ids);
         let request = theirs.admin.request(method.clone(), &filled).header("Content-Type", "application/json");
-        let request = if method == Method::GET { request } else { request.body(json!({ "tenant": ours.tenant }).to_string()) };
+        let request =
+            if method == Method::GET { request } else { request.body(json!({ "tenant": ours.tenant }).to_string()) };
         let answer = theirs.admin.send(request).await;
         for ours in [&ours.tenant, &ours.device, &ours.patient, &endpoint, &hub] {
             assert!(!answer.text.contains(ours.as_str()), "{method} {path} shows {ours}: {}", answer.text);

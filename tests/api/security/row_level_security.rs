@@ -48,7 +48,11 @@ async fn every_tenant_table_has_forced_row_level_security() {
     let tables = tenant_tables(&app.database.superuser_url).await;
     assert!(tables.len() > 20, "the question itself is wrong");
     for table in tables.iter().filter(|table| !OUTSIDE.contains(&table.name.as_str())) {
-        assert!(table.forced, "{} has a tenant_id and no forced row-level security: add it to the migration's list, or to OUTSIDE with a decision", table.name);
+        assert!(
+            table.forced,
+            "{} has a tenant_id and no forced row-level security: add it to the migration's list, or to OUTSIDE with a decision",
+            table.name
+        );
         // Partitions are reached through their parent; with security on and no policy, directly they show nothing.
         assert!(table.partition || table.policies == 1, "{} has no policy tenant_scope", table.name);
     }
@@ -65,25 +69,35 @@ async fn a_scope_sees_nothing_of_another_tenant_in_any_table() {
     for table in tables.iter().filter(|table| !OUTSIDE.contains(&table.name.as_str()) && !table.partition) {
         let name = &table.name;
         let count = format!("SELECT count(*) AS count FROM {name} WHERE tenant_id = '{}'", north.tenant);
-        let there: Counted = diesel::sql_query(&count).get_result(&mut connect(&app.database.superuser_url).await).await.unwrap();
+        let there: Counted =
+            diesel::sql_query(&count).get_result(&mut connect(&app.database.superuser_url).await).await.unwrap();
         assert!(there.count > 0, "{name} is empty for the tenant: the test shows nothing there; fill it");
 
         // No condition on the tenant: everything that the policy lets through.
         let mut transaction = scope.begin(&app.app.db).await.unwrap();
-        let foreign: Counted = diesel::sql_query(format!("SELECT count(*) AS count FROM {name} WHERE tenant_id <> '{}'", south.tenant))
-            .get_result(&mut *transaction)
+        let foreign: Counted =
+            diesel::sql_query(format!("SELECT count(*) AS count FROM {name} WHERE tenant_id <> '{}'", south.tenant))
+                .get_result(&mut *transaction)
+                .await
+                .unwrap();
+        assert_eq!(foreign.count, 0, "{name} shows foreign rows");
+        let changed = diesel::sql_query(format!("DELETE FROM {name} WHERE tenant_id = '{}'", north.tenant))
+            .execute(&mut *transaction)
             .await
             .unwrap();
-        assert_eq!(foreign.count, 0, "{name} shows foreign rows");
-        let changed = diesel::sql_query(format!("DELETE FROM {name} WHERE tenant_id = '{}'", north.tenant)).execute(&mut *transaction).await.unwrap();
         assert_eq!(changed, 0, "{name} lets foreign rows be deleted");
-        let moved = diesel::sql_query(format!("UPDATE {name} SET tenant_id = '{}'", north.tenant)).execute(&mut *transaction).await;
+        let moved = diesel::sql_query(format!("UPDATE {name} SET tenant_id = '{}'", north.tenant))
+            .execute(&mut *transaction)
+            .await;
         assert!(moved.is_err() || moved == Ok(0), "{name} lets rows be moved to another tenant");
         transaction.rollback().await.unwrap();
 
         // Without any scope: nothing at all.
         let mut transaction = app.app.db.begin_platform().await.unwrap();
-        let any: Counted = diesel::sql_query(format!("SELECT count(*) AS count FROM {name}")).get_result(&mut *transaction).await.unwrap();
+        let any: Counted = diesel::sql_query(format!("SELECT count(*) AS count FROM {name}"))
+            .get_result(&mut *transaction)
+            .await
+            .unwrap();
         assert_eq!(any.count, 0, "{name} shows rows without a scope");
         transaction.rollback().await.unwrap();
     }
@@ -119,10 +133,14 @@ async fn fill(app: &TestApp, clinic: &crate::support::Clinic) {
     sender.uplink("2A9D", &weight(14_000)).await.expect(202);
     let hub = clinic
         .admin
-        .post("/api/v1/hubs", json!({ "tenant": clinic.tenant, "model": "any-hub", "serial": "H1", "name": "ward", "active": true }))
+        .post(
+            "/api/v1/hubs",
+            json!({ "tenant": clinic.tenant, "model": "any-hub", "serial": "H1", "name": "ward", "active": true }),
+        )
         .await
         .expect(201);
-    let answer = clinic.admin.put(&format!("/api/v1/hubs/{}/devices/{scale}", hub["id"].as_str().unwrap()), json!({})).await;
+    let answer =
+        clinic.admin.put(&format!("/api/v1/hubs/{}/devices/{scale}", hub["id"].as_str().unwrap()), json!({})).await;
     assert!(answer.status.is_success(), "{}", answer.text);
     // An EHR that nobody answers for: deliveries wait, a lane is leased.
     let wish = json!({ "tenant": clinic.tenant, "name": "away", "kind": "fhir", "url": "http://127.0.0.1:9/fhir", "auth": { "kind": "bearer", "token": "secret-of-the-ehr" } });
@@ -161,7 +179,10 @@ async fn fill(app: &TestApp, clinic: &crate::support::Clinic) {
     .await
     .unwrap();
     eventually("a lane to be leased", || async {
-        let leased: Counted = diesel::sql_query("SELECT count(*) AS count FROM lane_lease").get_result(&mut connect(&app.database.superuser_url).await).await.unwrap();
+        let leased: Counted = diesel::sql_query("SELECT count(*) AS count FROM lane_lease")
+            .get_result(&mut connect(&app.database.superuser_url).await)
+            .await
+            .unwrap();
         (leased.count > 0).then_some(())
     })
     .await;

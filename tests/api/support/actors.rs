@@ -139,7 +139,15 @@ impl Clinic {
             "birthDate": "1960-05-17",
         });
         let patient = id(&admin.post(&format!("{fhir}/Patient"), patient).await.expect(201));
-        let mut clinic = Self { tenant, fhir, admin: admin.clone(), patient: patient.clone(), record_number, device: String::new(), cuff: admin };
+        let mut clinic = Self {
+            tenant,
+            fhir,
+            admin: admin.clone(),
+            patient: patient.clone(),
+            record_number,
+            device: String::new(),
+            cuff: admin,
+        };
         let (device, cuff) = clinic.device("gatt-2A35", "CUFF-1").await;
         clinic.assign(&device, &patient, "2020-01-01T00:00:00Z", None).await;
         (clinic.device, clinic.cuff) = (device, cuff);

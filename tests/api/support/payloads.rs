@@ -4,7 +4,12 @@
 pub fn blood_pressure(number: u32) -> Vec<u8> {
     let day = u8::try_from(1 + number / 86_400 % 28).unwrap();
     let (hour, minute, second) = (number / 3600 % 24, number / 60 % 60, number % 60);
-    blood_pressure_at(120 + u16::try_from(number % 30).unwrap(), 80, 62, [2025, 3, u16::from(day), small(hour), small(minute), small(second)])
+    blood_pressure_at(
+        120 + u16::try_from(number % 30).unwrap(),
+        80,
+        62,
+        [2025, 3, u16::from(day), small(hour), small(minute), small(second)],
+    )
 }
 
 fn small(number: u32) -> u16 {

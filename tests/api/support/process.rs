@@ -48,7 +48,9 @@ impl ServerProcess {
         eventually("the server process to be ready", || {
             let anonymous = anonymous.clone();
             async move {
-                let answer = anonymous.try_send(anonymous.request(reqwest::Method::GET, "/readyz").timeout(Duration::from_secs(1))).await;
+                let answer = anonymous
+                    .try_send(anonymous.request(reqwest::Method::GET, "/readyz").timeout(Duration::from_secs(1)))
+                    .await;
                 answer.is_ok_and(|answer| answer.status == 200).then_some(())
             }
         })

@@ -1,10 +1,8 @@
 //! Migrations: makes the three roles where they are missing, then brings the schema up to date as `afferent_owner`.
 
-use diesel::sql_types::{Bool, Integer, Text};
 use diesel::QueryableByName;
-use diesel_async::{
-    AsyncConnection, AsyncMigrationHarness, AsyncPgConnection, RunQueryDsl, SimpleAsyncConnection,
-};
+use diesel::sql_types::{Bool, Integer, Text};
+use diesel_async::{AsyncConnection, AsyncMigrationHarness, AsyncPgConnection, RunQueryDsl, SimpleAsyncConnection};
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 
 const MIGRATIONS: EmbeddedMigrations = embed_migrations!("../../../migrations");
@@ -16,9 +14,7 @@ const ROLES: [&str; 3] = ["afferent_owner", "afferent_app", "afferent_worker"];
 #[derive(Debug, thiserror::Error)]
 pub enum MigrateError {
     /// The database cannot be reached or the login was refused.
-    #[error(
-        "cannot connect to the database: {0}. Check DATABASE_URL: host, port, database name, user and password"
-    )]
+    #[error("cannot connect to the database: {0}. Check DATABASE_URL: host, port, database name, user and password")]
     Connect(#[from] ConnectionError),
     /// Too old a server.
     #[error("the database server is PostgreSQL {0}; Afferent needs 15 or later")]
@@ -76,9 +72,7 @@ pub async fn migrate(url: &str, members: &[&str]) -> Result<Vec<String>, Migrate
         return Err(MigrateError::Version(server.version_text));
     }
     // Two servers that start at once take turns.
-    connection
-        .batch_execute("SELECT pg_advisory_lock(4702111234474983745)")
-        .await?;
+    connection.batch_execute("SELECT pg_advisory_lock(4702111234474983745)").await?;
     prepare_roles(&mut connection, &server, members).await?;
     connection.batch_execute("SET ROLE afferent_owner").await?;
 
@@ -99,13 +93,8 @@ pub async fn pending_migrations(url: &str) -> Result<Vec<String>, MigrateError> 
     let mut connection = connect(url).await?;
     connection.batch_execute("SET ROLE afferent_owner").await?;
     let mut harness = AsyncMigrationHarness::new(connection);
-    let pending = harness
-        .pending_migrations(MIGRATIONS)
-        .map_err(|error| MigrateError::Migration(error.to_string()))?;
-    Ok(pending
-        .iter()
-        .map(|migration| migration.name().to_string())
-        .collect())
+    let pending = harness.pending_migrations(MIGRATIONS).map_err(|error| MigrateError::Migration(error.to_string()))?;
+    Ok(pending.iter().map(|migration| migration.name().to_string()).collect())
 }
 
 /// Connects, and says with every cause why it cannot: a refused connection, an unknown host, a wrong password.
@@ -119,7 +108,9 @@ async fn connect(url: &str) -> Result<AsyncPgConnection, MigrateError> {
         }
         MigrateError::Connect(text)
     })?;
-    AsyncPgConnection::try_from_client_and_connection(client, connection).await.map_err(|error| MigrateError::Connect(error.to_string()))
+    AsyncPgConnection::try_from_client_and_connection(client, connection)
+        .await
+        .map_err(|error| MigrateError::Connect(error.to_string()))
 }
 
 async fn prepare_roles(
@@ -128,39 +119,24 @@ async fn prepare_roles(
     members: &[&str],
 ) -> Result<(), MigrateError> {
     for role in ROLES {
-        let found: Exists =
-            diesel::sql_query("SELECT EXISTS (SELECT FROM pg_roles WHERE rolname = $1) AS found")
-                .bind::<Text, _>(role)
-                .get_result(connection)
-                .await?;
-        if !found.found {
-            run(
-                connection,
-                "cannot create the role",
-                &format!("CREATE ROLE {role} NOLOGIN;"),
-            )
+        let found: Exists = diesel::sql_query("SELECT EXISTS (SELECT FROM pg_roles WHERE rolname = $1) AS found")
+            .bind::<Text, _>(role)
+            .get_result(connection)
             .await?;
+        if !found.found {
+            run(connection, "cannot create the role", &format!("CREATE ROLE {role} NOLOGIN;")).await?;
         }
     }
-    for member in members
-        .iter()
-        .copied()
-        .chain(std::iter::once(server.login.as_str()))
-    {
-        let held: Exists = diesel::sql_query(
-            "SELECT bool_and(pg_has_role($1, r, 'MEMBER')) AS found FROM unnest($2) AS r",
-        )
-        .bind::<Text, _>(member)
-        .bind::<diesel::sql_types::Array<Text>, _>(ROLES.to_vec())
-        .get_result(connection)
-        .await?;
+    for member in members.iter().copied().chain(std::iter::once(server.login.as_str())) {
+        let held: Exists =
+            diesel::sql_query("SELECT bool_and(pg_has_role($1, r, 'MEMBER')) AS found FROM unnest($2) AS r")
+                .bind::<Text, _>(member)
+                .bind::<diesel::sql_types::Array<Text>, _>(ROLES.to_vec())
+                .get_result(connection)
+                .await?;
         if !held.found {
-            run(
-                connection,
-                "cannot grant the roles",
-                &format!("GRANT {} TO {};", ROLES.join(", "), quoted(member)),
-            )
-            .await?;
+            run(connection, "cannot grant the roles", &format!("GRANT {} TO {};", ROLES.join(", "), quoted(member)))
+                .await?;
         }
     }
     let ready: Exists = diesel::sql_query(
@@ -180,19 +156,8 @@ async fn prepare_roles(
     Ok(())
 }
 
-async fn run(
-    connection: &mut AsyncPgConnection,
-    what: &'static str,
-    sql: &str,
-) -> Result<(), MigrateError> {
-    connection
-        .batch_execute(sql)
-        .await
-        .map_err(|source| MigrateError::Rights {
-            what,
-            remedy: sql.to_owned(),
-            source,
-        })
+async fn run(connection: &mut AsyncPgConnection, what: &'static str, sql: &str) -> Result<(), MigrateError> {
+    connection.batch_execute(sql).await.map_err(|source| MigrateError::Rights { what, remedy: sql.to_owned(), source })
 }
 
 /// An SQL identifier, quoted.

@@ -5,9 +5,7 @@ use std::time::Duration;
 use diesel::sql_types::{Bool, Text};
 use diesel::{OptionalExtension, QueryableByName};
 use diesel_async::pooled_connection::deadpool::{Pool, PoolError};
-use diesel_async::pooled_connection::{
-    AsyncDieselConnectionManager, ManagerConfig, RecyclingMethod,
-};
+use diesel_async::pooled_connection::{AsyncDieselConnectionManager, ManagerConfig, RecyclingMethod};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 
 use crate::Transaction;
@@ -58,10 +56,7 @@ impl Db {
         let mut manager = ManagerConfig::default();
         // A lost connection shows itself at the next BEGIN; a test query per checkout would cost a round trip per request.
         manager.recycling_method = RecyclingMethod::Fast;
-        let manager = AsyncDieselConnectionManager::<AsyncPgConnection>::new_with_config(
-            &settings.url,
-            manager,
-        );
+        let manager = AsyncDieselConnectionManager::<AsyncPgConnection>::new_with_config(&settings.url, manager);
         let pool = Pool::builder(manager)
             .max_size(settings.connections)
             .wait_timeout(Some(settings.wait))

@@ -29,9 +29,7 @@ struct Column {
 ///
 /// # Errors
 /// The database's error; or an unknown column type, named.
-pub async fn print_schema(
-    connection: &mut AsyncPgConnection,
-) -> Result<String, diesel::result::Error> {
+pub async fn print_schema(connection: &mut AsyncPgConnection) -> Result<String, diesel::result::Error> {
     let columns: Vec<Column> = diesel::sql_query(
         "SELECT c.relname::text AS table_name, a.attname::text AS column_name, format_type(a.atttypid, NULL) AS type_name, \
                 NOT a.attnotnull AS nullable, \
@@ -69,33 +67,20 @@ fn table(text: &mut String, name: &str, columns: &[&Column]) -> Result<(), diese
     if let Some(comment) = first.and_then(|column| column.table_comment.as_deref()) {
         let _ = writeln!(text, "    /// {comment}");
     }
-    let key = first
-        .map(|column| column.key.join(", "))
-        .unwrap_or_default();
+    let key = first.map(|column| column.key.join(", ")).unwrap_or_default();
     let _ = writeln!(text, "    {name} ({key}) {{");
     for column in columns {
         let rust = sql_type(&column.type_name).ok_or_else(|| {
             diesel::result::Error::QueryBuilderError(
-                format!(
-                    "{name}.{}: no diesel type for {}",
-                    column.column_name, column.type_name
-                )
-                .into(),
+                format!("{name}.{}: no diesel type for {}", column.column_name, column.type_name).into(),
             )
         })?;
         if let Some(comment) = &column.column_comment {
             let _ = writeln!(text, "        /// {comment}");
         }
-        let rust = if column.nullable {
-            format!("Nullable<{rust}>")
-        } else {
-            rust.to_owned()
-        };
+        let rust = if column.nullable { format!("Nullable<{rust}>") } else { rust.to_owned() };
         if column.column_name == "type" {
-            let _ = writeln!(
-                text,
-                "        #[sql_name = \"type\"]\n        type_ -> {rust},"
-            );
+            let _ = writeln!(text, "        #[sql_name = \"type\"]\n        type_ -> {rust},");
         } else {
             let _ = writeln!(text, "        {} -> {rust},", column.column_name);
         }

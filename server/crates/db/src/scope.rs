@@ -18,28 +18,20 @@ impl TenantScope {
     /// The scope of one tenant.
     #[must_use]
     pub fn one(tenant: TenantId) -> Self {
-        Self {
-            first: tenant,
-            others: Vec::new(),
-        }
+        Self { first: tenant, others: Vec::new() }
     }
 
     /// The scope of several tenants; `None` for an empty list, which would be a scope over nothing.
     #[must_use]
     pub fn several(tenants: &[TenantId]) -> Option<Self> {
         let (first, others) = tenants.split_first()?;
-        Some(Self {
-            first: *first,
-            others: others.to_vec(),
-        })
+        Some(Self { first: *first, others: others.to_vec() })
     }
 
     /// All tenants of the scope, for `tenant_id = ANY(…)`.
     #[must_use]
     pub fn tenants(&self) -> Vec<TenantId> {
-        std::iter::once(self.first)
-            .chain(self.others.iter().copied())
-            .collect()
+        std::iter::once(self.first).chain(self.others.iter().copied()).collect()
     }
 
     /// The tenant, when the scope has exactly one.

@@ -14,18 +14,13 @@ pub struct Transaction {
 }
 
 impl Transaction {
-    pub(crate) async fn begin(
-        mut connection: Object<AsyncPgConnection>,
-        opening: &str,
-    ) -> Result<Self, DbError> {
+    pub(crate) async fn begin(mut connection: Object<AsyncPgConnection>, opening: &str) -> Result<Self, DbError> {
         if let Err(error) = connection.batch_execute(opening).await {
             // Whether BEGIN took effect is unknown: the connection is not used again.
             drop(Object::take(connection));
             return Err(error.into());
         }
-        Ok(Self {
-            connection: Some(connection),
-        })
+        Ok(Self { connection: Some(connection) })
     }
 
     /// Makes everything durable. When this fails, the outcome is unknown only if the connection was lost.
@@ -89,25 +84,15 @@ impl Drop for Transaction {
 
 impl Deref for Transaction {
     type Target = AsyncPgConnection;
-    #[expect(
-        clippy::expect_used,
-        reason = "the connection is taken only by functions that consume the transaction"
-    )]
+    #[expect(clippy::expect_used, reason = "the connection is taken only by functions that consume the transaction")]
     fn deref(&self) -> &AsyncPgConnection {
-        self.connection
-            .as_ref()
-            .expect("an open transaction has its connection")
+        self.connection.as_ref().expect("an open transaction has its connection")
     }
 }
 
 impl DerefMut for Transaction {
-    #[expect(
-        clippy::expect_used,
-        reason = "the connection is taken only by functions that consume the transaction"
-    )]
+    #[expect(clippy::expect_used, reason = "the connection is taken only by functions that consume the transaction")]
     fn deref_mut(&mut self) -> &mut AsyncPgConnection {
-        self.connection
-            .as_mut()
-            .expect("an open transaction has its connection")
+        self.connection.as_mut().expect("an open transaction has its connection")
     }
 }

@@ -37,12 +37,18 @@ pub struct ServeArgs {
 /// # Errors
 /// Why it could not start: configuration, database, address.
 pub async fn run(args: ServeArgs, mut config: Config) -> anyhow::Result<ExitCode> {
-    let listener = listen(config.listen)
-        .await
-        .with_context(|| format!("cannot listen on {}: is another server running there? Choose another address with AFFERENT_LISTEN", config.listen))?;
+    let listener = listen(config.listen).await.with_context(|| {
+        format!(
+            "cannot listen on {}: is another server running there? Choose another address with AFFERENT_LISTEN",
+            config.listen
+        )
+    })?;
     let bound = listener.local_addr()?;
     if args.demo {
-        anyhow::ensure!(bound.ip().is_loopback(), "--demo serves made-up people on loopback only; AFFERENT_LISTEN is {bound}");
+        anyhow::ensure!(
+            bound.ip().is_loopback(),
+            "--demo serves made-up people on loopback only; AFFERENT_LISTEN is {bound}"
+        );
         // The demo's EHR is this very server.
         config.outbound_allow.push(bound.ip().into());
     }
@@ -55,7 +61,13 @@ pub async fn run(args: ServeArgs, mut config: Config) -> anyhow::Result<ExitCode
     Ok(ExitCode::SUCCESS)
 }
 
-async fn serve(args: ServeArgs, config: Config, database: &Database, listener: TcpListener, grace: Duration) -> anyhow::Result<()> {
+async fn serve(
+    args: ServeArgs,
+    config: Config,
+    database: &Database,
+    listener: TcpListener,
+    grace: Duration,
+) -> anyhow::Result<()> {
     database.migrate().await?;
     let bound = listener.local_addr()?;
     let app = Arc::new(App::build(config, database.server_url.expose(), bound).await?);

@@ -48,22 +48,36 @@ async fn readyz(app: AppData) -> HttpResponse {
 async fn metrics(request: HttpRequest, app: AppData) -> ApiResult<HttpResponse> {
     match &app.config.metrics_token {
         Some(token) => {
-            let shown = request.headers().get(AUTHORIZATION).and_then(|value| value.to_str().ok()).and_then(|value| value.strip_prefix("Bearer "));
+            let shown = request
+                .headers()
+                .get(AUTHORIZATION)
+                .and_then(|value| value.to_str().ok())
+                .and_then(|value| value.strip_prefix("Bearer "));
             let known = shown.is_some_and(|shown| bool::from(shown.as_bytes().ct_eq(token.expose().as_bytes())));
             if !known {
-                return Err(Error::new(Kind::Unauthenticated, "metrics.token", "Metrics need `Authorization: Bearer` with the configured metrics_token.").into());
+                return Err(Error::new(
+                    Kind::Unauthenticated,
+                    "metrics.token",
+                    "Metrics need `Authorization: Bearer` with the configured metrics_token.",
+                )
+                .into());
             }
         }
         None => only_here(&request)?,
     }
-    Ok(HttpResponse::Ok().content_type("application/openmetrics-text; version=1.0.0; charset=utf-8").body(app.metrics.render()))
+    Ok(HttpResponse::Ok()
+        .content_type("application/openmetrics-text; version=1.0.0; charset=utf-8")
+        .body(app.metrics.render()))
 }
 
 async fn page(request: HttpRequest) -> ApiResult<HttpResponse> {
     only_here(&request)?;
     Ok(HttpResponse::Ok()
         .content_type("text/html; charset=utf-8")
-        .insert_header(("Content-Security-Policy", "default-src 'self'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; frame-ancestors 'none'"))
+        .insert_header((
+            "Content-Security-Policy",
+            "default-src 'self'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; frame-ancestors 'none'",
+        ))
         .insert_header(("Cache-Control", "no-store"))
         .body(PAGE))
 }
@@ -151,6 +165,8 @@ fn only_here(request: &HttpRequest) -> Result<(), Error> {
     let host = request.connection_info().host().to_owned();
     let name = host.rsplit_once(':').map_or(host.as_str(), |(name, _port)| name);
     let local_name = matches!(name, "localhost" | "127.0.0.1" | "[::1]");
-    let proxied = ["forwarded", "x-forwarded-for", "x-forwarded-host", "via"].iter().any(|header| request.headers().contains_key(*header));
+    let proxied = ["forwarded", "x-forwarded-for", "x-forwarded-host", "via"]
+        .iter()
+        .any(|header| request.headers().contains_key(*header));
     if peer && local_name && !proxied { Ok(()) } else { Err(Error::not_found("page")) }
 }

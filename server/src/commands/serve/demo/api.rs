@@ -13,14 +13,23 @@ pub(super) struct Api {
 }
 
 impl Api {
-    #[expect(clippy::disallowed_methods, reason = "the demo talks to its own server on loopback, as a script would; nothing here follows a tenant's URL")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the demo talks to its own server on loopback, as a script would; nothing here follows a tenant's URL"
+    )]
     pub(super) fn new(base: &str) -> anyhow::Result<Self> {
         let client = Client::builder().no_proxy().timeout(Duration::from_secs(10)).build()?;
         Ok(Self { client, base: base.to_owned() })
     }
 
     /// Sends JSON and reads JSON; anything but 2xx is an error that shows what the server said.
-    pub(super) async fn call(&self, method: Method, path: &str, token: &str, body: Option<&Value>) -> anyhow::Result<Value> {
+    pub(super) async fn call(
+        &self,
+        method: Method,
+        path: &str,
+        token: &str,
+        body: Option<&Value>,
+    ) -> anyhow::Result<Value> {
         let mut request = self.client.request(method.clone(), format!("{}{path}", self.base)).bearer_auth(token);
         if let Some(body) = body {
             let media_type = if path.contains("/fhir/") { "application/fhir+json" } else { "application/json" };

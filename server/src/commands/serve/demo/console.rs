@@ -36,7 +36,10 @@ pub(super) fn welcome(url: &str, demo: &Demo) {
 pub(super) async fn report(app: &App, stop: CancellationToken) {
     let terminal = std::io::stdout().is_terminal();
     let pause = Duration::from_secs(if terminal { 1 } else { 10 });
-    println!("{:>10}{:>14}{:>13}{:>8}{:>12}{:>10}{:>7}{:>8}", "uplinks", "observations", "quarantined", "held", "delivered", "waiting", "dead", "lag");
+    println!(
+        "{:>10}{:>14}{:>13}{:>8}{:>12}{:>10}{:>7}{:>8}",
+        "uplinks", "observations", "quarantined", "held", "delivered", "waiting", "dead", "lag"
+    );
     loop {
         tokio::select! {
             () = stop.cancelled() => return,
@@ -51,7 +54,9 @@ pub(super) async fn report(app: &App, stop: CancellationToken) {
 
 fn show(counts: &Counts, terminal: bool) {
     let Counts { uplinks, observations, quarantined, held, delivered, pending, dead, lag_seconds, .. } = counts;
-    let line = format!("{uplinks:>10}{observations:>14}{quarantined:>13}{held:>8}{delivered:>12}{pending:>10}{dead:>7}{lag_seconds:>7.1}s");
+    let line = format!(
+        "{uplinks:>10}{observations:>14}{quarantined:>13}{held:>8}{delivered:>12}{pending:>10}{dead:>7}{lag_seconds:>7.1}s"
+    );
     if terminal {
         print!("\r{line}");
         // A terminal that is gone is no reason to stop the demo.

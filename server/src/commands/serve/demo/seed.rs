@@ -22,7 +22,8 @@ const PATIENTS: [(&str, &str, &str, &str, &str); 4] = [
     ("DEMO-1004", "Daniel", "Okafor", "male", "1973-01-18"),
 ];
 /// Model and channel of the devices; every patient gets two of them.
-const MODELS: [(&str, &str); 4] = [("gatt-2A35", "2A35"), ("gatt-2A9D", "2A9D"), ("gatt-2A5E", "2A5E"), ("gatt-2A1C", "2A1C")];
+const MODELS: [(&str, &str); 4] =
+    [("gatt-2A35", "2A35"), ("gatt-2A9D", "2A9D"), ("gatt-2A5E", "2A5E"), ("gatt-2A1C", "2A1C")];
 
 /// A device that sends.
 pub(super) struct DemoDevice {
@@ -76,12 +77,24 @@ async fn tenant(api: &Api, token: &str, name: &str, kind: &str, parent: Option<T
     let list = api.get("/api/v1/tenants?limit=500", token).await?;
     let found = match find(&list, "name", name) {
         Some(found) => found.clone(),
-        None => api.post("/api/v1/tenants", token, &json!({ "name": name, "kind": kind, "parent": parent, "timeZone": ZONE })).await?,
+        None => {
+            api.post(
+                "/api/v1/tenants",
+                token,
+                &json!({ "name": name, "kind": kind, "parent": parent, "timeZone": ZONE }),
+            )
+            .await?
+        }
     };
     Ok(text(&found, "id")?.parse()?)
 }
 
-async fn patient(api: &Api, tenant: TenantId, token: &str, (number, given, family, gender, born): &(&str, &str, &str, &str, &str)) -> anyhow::Result<String> {
+async fn patient(
+    api: &Api,
+    tenant: TenantId,
+    token: &str,
+    (number, given, family, gender, born): &(&str, &str, &str, &str, &str),
+) -> anyhow::Result<String> {
     let resource = json!({
         "resourceType": "Patient",
         "identifier": [{ "system": RECORD_NUMBERS, "value": number }],
@@ -97,17 +110,33 @@ async fn patient(api: &Api, tenant: TenantId, token: &str, (number, given, famil
         "entry": [{ "resource": resource, "request": { "method": "POST", "url": "Patient", "ifNoneExist": format!("identifier={RECORD_NUMBERS}|{number}") } }],
     });
     let answer = api.post(&format!("/t/{tenant}/fhir/r4"), token, &bundle).await?;
-    let location = answer.pointer("/entry/0/response/location").and_then(Value::as_str).context("the transaction names no location")?;
+    let location = answer
+        .pointer("/entry/0/response/location")
+        .and_then(Value::as_str)
+        .context("the transaction names no location")?;
     let mut parts = location.split('/').skip_while(|part| *part != "Patient");
     parts.nth(1).map(str::to_owned).context("the location names no Patient")
 }
 
-async fn device(api: &Api, tenant: TenantId, token: &str, model: &str, serial: &str, patient: &str) -> anyhow::Result<String> {
+async fn device(
+    api: &Api,
+    tenant: TenantId,
+    token: &str,
+    model: &str,
+    serial: &str,
+    patient: &str,
+) -> anyhow::Result<String> {
     let list = api.get(&format!("/api/v1/devices?tenant={tenant}&limit=500"), token).await?;
     let id = match find(&list, "serial", serial) {
         Some(found) => text(found, "id")?.to_owned(),
         None => {
-            let made = api.post("/api/v1/devices", token, &json!({ "tenant": tenant, "model": model, "serial": serial, "active": true })).await?;
+            let made = api
+                .post(
+                    "/api/v1/devices",
+                    token,
+                    &json!({ "tenant": tenant, "model": model, "serial": serial, "active": true }),
+                )
+                .await?;
             let id = text(&made, "id")?.to_owned();
             let from = json!({ "patient": patient, "from": "2010-01-01T00:00:00Z" });
             api.post(&format!("/api/v1/devices/{id}/assignments"), token, &from).await?;
@@ -118,7 +147,14 @@ async fn device(api: &Api, tenant: TenantId, token: &str, model: &str, serial: &
     Ok(text(&issued, "token")?.to_owned())
 }
 
-async fn endpoint(app: &App, api: &Api, clinic: TenantId, clinic_token: &str, hospital: TenantId, hospital_token: &str) -> anyhow::Result<()> {
+async fn endpoint(
+    app: &App,
+    api: &Api,
+    clinic: TenantId,
+    clinic_token: &str,
+    hospital: TenantId,
+    hospital_token: &str,
+) -> anyhow::Result<()> {
     let wish = json!({
         "tenant": clinic,
         "name": "Demo Hospital's EHR",
@@ -132,7 +168,8 @@ async fn endpoint(app: &App, api: &Api, clinic: TenantId, clinic_token: &str, ho
         // The address and the token may be others than at the last start.
         Some(found) => {
             let change = json!({ "url": wish["url"], "auth": wish["auth"], "active": true });
-            api.call(Method::PATCH, &format!("/api/v1/endpoints/{}", text(found, "id")?), clinic_token, Some(&change)).await?;
+            api.call(Method::PATCH, &format!("/api/v1/endpoints/{}", text(found, "id")?), clinic_token, Some(&change))
+                .await?;
         }
         None => {
             api.post("/api/v1/endpoints", clinic_token, &wish).await?;

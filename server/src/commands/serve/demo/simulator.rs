@@ -71,12 +71,23 @@ fn frame(channel: &str, person: usize, now: DateTime<Tz>, random: &mut Random) -
             let (systolic, diastolic) = (118 + 6 * level + random.below(16), 72 + 3 * level + random.below(10));
             let mean = diastolic + (systolic - diastolic) / 3;
             let pulse = 62 + 4 * level + random.below(14);
-            [&[0b0000_0110], &u16_bytes(systolic)[..], &u16_bytes(diastolic), &u16_bytes(mean), &time, &u16_bytes(pulse)].concat()
+            [
+                &[0b0000_0110],
+                &u16_bytes(systolic)[..],
+                &u16_bytes(diastolic),
+                &u16_bytes(mean),
+                &time,
+                &u16_bytes(pulse),
+            ]
+            .concat()
         }
         // Weight Measurement: SI, time stamp; steps of 0.005 kg.
         "2A9D" => [&[0b0000_0010], &u16_bytes(12_400 + 1_700 * level + random.below(160))[..], &time].concat(),
         // PLX Spot-Check: time stamp.
-        "2A5E" => [&[0b0000_0001], &u16_bytes(95 + random.below(5))[..], &u16_bytes(60 + 4 * level + random.below(16)), &time].concat(),
+        "2A5E" => {
+            [&[0b0000_0001], &u16_bytes(95 + random.below(5))[..], &u16_bytes(60 + 4 * level + random.below(16)), &time]
+                .concat()
+        }
         // Temperature Measurement: Celsius, time stamp, type mouth; FLOAT with exponent -1.
         _ => {
             let [low, high] = u16_bytes(364 + random.below(11));
