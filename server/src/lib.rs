@@ -1,6 +1,7 @@
 //! Afferent: device payload in → sandboxed decoder → FHIR Observation → Postgres → the customer's EHR.
 //!
-//! Rooms in reading order; a room may use the rooms above it, never those below (ARCHITECTURE.md).
+//! The rooms in reading order: [`tenancy`], [`identity`], [`fhir`], [`fleet`], [`ingest`], [`forward`]. A room may use the
+//! rooms before it, never those after it; `tests/api/tidy.rs` holds that (ARCHITECTURE.md).
 
 pub mod app;
 pub mod commands;
@@ -11,9 +12,9 @@ pub mod routes;
 pub mod wiring;
 
 // The rooms.
-pub mod tenancy;
-pub mod identity;
 pub mod fhir;
 pub mod fleet;
-pub mod ingest;
 pub mod forward;
+pub mod identity;
+pub mod ingest;
+pub mod tenancy;

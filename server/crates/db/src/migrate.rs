@@ -2,7 +2,7 @@
 
 use diesel::QueryableByName;
 use diesel::sql_types::{Bool, Integer, Text};
-use diesel_async::{AsyncConnection, AsyncMigrationHarness, AsyncPgConnection, RunQueryDsl, SimpleAsyncConnection};
+use diesel_async::{AsyncMigrationHarness, AsyncPgConnection, RunQueryDsl, SimpleAsyncConnection};
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 
 const MIGRATIONS: EmbeddedMigrations = embed_migrations!("../../../migrations");
@@ -15,7 +15,7 @@ const ROLES: [&str; 3] = ["afferent_owner", "afferent_app", "afferent_worker"];
 pub enum MigrateError {
     /// The database cannot be reached or the login was refused.
     #[error("cannot connect to the database: {0}. Check DATABASE_URL: host, port, database name, user and password")]
-    Connect(#[from] ConnectionError),
+    Connect(String),
     /// Too old a server.
     #[error("the database server is PostgreSQL {0}; Afferent needs 15 or later")]
     Version(String),
