@@ -13,18 +13,22 @@ mod write;
 
 use chrono::{DateTime, Utc};
 use db::{TenantId, TenantScope};
+use diesel::result::{DatabaseErrorKind, Error as DieselError};
 use fhir_model::outcome::{Issue, IssueCode};
 use fhir_model::parse::Resource;
 
 pub(crate) use criteria::Criteria;
 
 use super::model::{Base, ResourceType, Stored};
+use super::observation_columns::{ObservationColumns, identifiers as identifiers_of};
 use super::specification::Specification;
 use crate::app::App;
 use crate::error::{Error, Kind};
 
 /// How often a change that lost a race starts over. Each time somebody else's succeeded.
 const ATTEMPTS: usize = 8;
+/// Bytes of an identifier or coding; an index row has to fit a third of a page.
+const LONGEST_TOKEN: usize = 1000;
 
 /// What a client wants done with one resource. It has been validated.
 #[derive(Debug, Clone)]
@@ -111,13 +115,14 @@ impl<E: Into<Error>> From<E> for Stop {
 /// # Errors
 /// 400, 404, 405, 409, 412 or 422 with issues that name the element (and in a Bundle the entry) concerned.
 pub(crate) async fn apply(place: Place<'_>, changes: &[Change]) -> Result<Vec<Done>, Error> {
+    changes.iter().try_for_each(refuse_too_long)?;
     let interned = write::intern(place, changes).await?;
     for _ in 0..ATTEMPTS {
         let now = place.app.clock.now();
         match attempt(place, changes, &interned, now).await {
             Ok(done) => return Ok(done),
-            Err(Stop::Refused(error)) => return Err(error),
-            Err(Stop::LostRace) => {}
+            Err(Stop::Refused(error)) if !is_contention(&error) => return Err(error),
+            Err(Stop::Refused(_) | Stop::LostRace) => {}
         }
     }
     Err(Error::conflict(
@@ -139,8 +144,41 @@ async fn attempt(
     Ok(done)
 }
 
+/// Whether the database stopped a statement because somebody else was faster: the same request may succeed now.
+fn is_contention(error: &Error) -> bool {
+    let source = std::error::Error::source(error).and_then(|source| source.downcast_ref::<DieselError>());
+    match source {
+        Some(DieselError::DatabaseError(kind, information)) => {
+            matches!(kind, DatabaseErrorKind::UniqueViolation | DatabaseErrorKind::SerializationFailure)
+                || information.message().contains("deadlock detected")
+        }
+        _ => false,
+    }
+}
+
+/// Identifiers and codes have to fit an index. Those that are longer would be stored and never found.
+fn refuse_too_long(change: &Change) -> Result<(), Error> {
+    let name = change.resource_type.as_str();
+    let mut checked: Vec<(String, String, &str)> =
+        identifiers_of(&change.resource).into_iter().map(|(system, value)| (system, value, "identifier")).collect();
+    if change.resource_type == ResourceType::Observation {
+        let columns = ObservationColumns::of(&change.resource, &[]);
+        checked.extend(columns.code.into_iter().map(|(system, code)| (system, code, "code")));
+        checked.extend(columns.categories.into_iter().flatten().map(|(system, code)| (system, code, "category")));
+    }
+    match checked.into_iter().find(|(system, value, _)| system.len() + value.len() > LONGEST_TOKEN) {
+        None => Ok(()),
+        Some((_, _, element)) => {
+            let text = format!(
+                "A system and its value may have {LONGEST_TOKEN} bytes together, so that they can be searched for."
+            );
+            Err(change.error(Kind::Unprocessable, IssueCode::TooLong, &format!("{name}.{element}"), text))
+        }
+    }
+}
+
 impl Change {
-    /// A FHIRPath of an element of the resource, as the client sees it: below the Bundle's entry, if there is one.
+    /// The path of an element of the resource, as the client sees it: below the Bundle's entry, if there is one.
     pub(crate) fn path(&self, element: &str) -> String {
         let name = self.resource_type.as_str();
         match (self.entry, element.strip_prefix(name)) {

@@ -17,7 +17,7 @@ use crate::fhir::specification::Specification;
 pub(super) struct Conditional {
     /// Position of the change.
     pub(super) change: usize,
-    /// FHIRPath of the reference, from the resource.
+    /// Path of the reference, from the resource.
     pub(super) path: String,
     /// As written.
     pub(super) text: String,

@@ -40,8 +40,14 @@ pub(super) enum Step {
 
 /// What a change means before its resource was looked at.
 enum Intent {
-    Create { exclusive: bool },
-    Update { if_match: Option<i32> },
+    Create {
+        exclusive: bool,
+    },
+    /// With the id that the client gave, which must not be in use.
+    CreateAs,
+    Update {
+        if_match: Option<i32>,
+    },
     Existing,
 }
 
@@ -119,10 +125,10 @@ async fn intents(
                         .into());
                 }
                 (Some(id), _) => (id, Intent::Update { if_match: *if_match }),
-                (None, Some(given)) if change.resource_type.is_created_by_update() => {
-                    (given.to_owned(), Intent::Update { if_match: *if_match })
-                }
                 (None, _) if if_match.is_some() => return Err(no_such_version(change).into()),
+                (None, Some(given)) if change.resource_type.is_created_by_update() => {
+                    (given.to_owned(), Intent::CreateAs)
+                }
                 // The id of another server means nothing here.
                 (None, _) => (new(), Intent::Create { exclusive: true }),
             },
@@ -190,7 +196,7 @@ fn refuse_overlap(changes: &[Change], intents: &[(String, Intent)]) -> Result<()
         let again = match intent {
             Intent::Existing => false,
             Intent::Create { .. } => conditions.contains(&criteria),
-            Intent::Update { .. } => !seen.insert((change.resource_type, id)),
+            Intent::CreateAs | Intent::Update { .. } => !seen.insert((change.resource_type, id)),
         };
         if again {
             return Err(overlap(change));
@@ -221,8 +227,10 @@ async fn current_versions(
                 .filter(|(change, _)| change.resource_type == resource_type)
                 .map(|(_, intent)| intent)
         };
-        let updated: Vec<String> =
-            of_type().filter(|(_, intent)| matches!(intent, Intent::Update { .. })).map(|(id, _)| id.clone()).collect();
+        let updated: Vec<String> = of_type()
+            .filter(|(_, intent)| matches!(intent, Intent::CreateAs | Intent::Update { .. }))
+            .map(|(id, _)| id.clone())
+            .collect();
         let existing: Vec<String> =
             of_type().filter(|(_, intent)| matches!(intent, Intent::Existing)).map(|(id, _)| id.clone()).collect();
         let mut found = store::lock_current(conn, tenant, resource_type, &updated).await?;
@@ -252,8 +260,8 @@ async fn known_references(
         // Conditional references are resolved last: what the same Bundle creates can match.
         for (change, (id, intent)) in changes.iter().zip(intents) {
             let wanted = reference.criteria.identifier();
-            let created =
-                change.resource_type == reference.criteria.resource_type && matches!(intent, Intent::Create { .. });
+            let created = change.resource_type == reference.criteria.resource_type
+                && matches!(intent, Intent::Create { .. } | Intent::CreateAs);
             if created
                 && identifiers_of(&change.resource).iter().any(|(system, value)| wanted == Some((system, value)))
                 && !ids.contains(id)
@@ -283,6 +291,13 @@ async fn known_references(
 fn step(change: &Change, intent: Intent, found: Option<Box<Stored>>) -> Result<Step, Stop> {
     match (intent, found) {
         (Intent::Create { exclusive }, _) => Ok(Step::Create { exclusive }),
+        (Intent::CreateAs, None) => Ok(Step::Create { exclusive: true }),
+        (Intent::CreateAs, Some(_)) => {
+            let text = "The id is that of a resource which does not match the condition. Leave the id out, or update that resource by its id.";
+            Err(change
+                .error(Kind::Conflict, IssueCode::Conflict, &format!("{}.id", change.resource_type.as_str()), text)
+                .into())
+        }
         (Intent::Existing, Some(stored)) => Ok(Step::Existing(stored)),
         (Intent::Existing, None) => Err(Stop::LostRace),
         (Intent::Update { if_match: Some(version) }, found)

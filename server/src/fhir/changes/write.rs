@@ -3,7 +3,6 @@
 use std::collections::{HashMap, HashSet};
 
 use chrono::{DateTime, Utc};
-use diesel::result::{DatabaseErrorKind, Error as DieselError};
 use diesel_async::AsyncPgConnection;
 use fhir_model::parse::Resource;
 
@@ -71,14 +70,11 @@ pub(super) async fn write(
             .filter(|version| version.plan.change.resource_type == resource_type && version.what == what)
             .collect()
     };
-    let written = async {
-        let (created, updated) = (of(ResourceType::Patient, What::Created), of(ResourceType::Patient, What::Updated));
-        write_patients(conn, place, &own, &created, &updated).await?;
-        let (created, updated) =
-            (of(ResourceType::Observation, What::Created), of(ResourceType::Observation, What::Updated));
-        write_observations(conn, place, interned, created, &updated).await
-    };
-    written.await.map_err(lost_race)?;
+    let (created, updated) = (of(ResourceType::Patient, What::Created), of(ResourceType::Patient, What::Updated));
+    write_patients(conn, place, &own, &created, &updated).await?;
+    let (created, updated) =
+        (of(ResourceType::Observation, What::Created), of(ResourceType::Observation, What::Updated));
+    write_observations(conn, place, interned, created, &updated).await?;
     Ok(versions
         .into_iter()
         .map(|version| Done {
@@ -87,25 +83,6 @@ pub(super) async fn write(
             stored: version.stored,
         })
         .collect())
-}
-
-/// A unique violation means that somebody else was faster.
-fn lost_race(stop: Stop) -> Stop {
-    match stop {
-        Stop::Refused(error) if is_unique_violation(&error) => Stop::LostRace,
-        other => other,
-    }
-}
-
-fn is_unique_violation(error: &Error) -> bool {
-    let source = std::error::Error::source(error).and_then(|source| source.downcast_ref::<DieselError>());
-    matches!(
-        source,
-        Some(DieselError::DatabaseError(
-            DatabaseErrorKind::UniqueViolation | DatabaseErrorKind::SerializationFailure,
-            _
-        ))
-    )
 }
 
 fn version<'a>(plan: &'a Plan<'a>, own: &[&str], now: DateTime<Utc>) -> Version<'a> {

@@ -1,4 +1,4 @@
-//! The RESTful interface (<https://hl7.org/fhir/R4/http.html>), under `/t/{tenant}/fhir/r4` and, for tokens that have one
+//! The REST interface (<https://hl7.org/fhir/R4/http.html>), under `/t/{tenant}/fhir/r4` and, for tokens that have one
 //! tenant, under `/fhir/r4`. Whatever goes wrong is answered as an OperationOutcome.
 
 mod answer;

@@ -2,14 +2,15 @@
 
 use std::sync::OnceLock;
 
-use actix_web::{HttpRequest, HttpResponse};
+use actix_web::http::header::{ALLOW, HeaderValue};
+use actix_web::{HttpRequest, HttpResponse, ResponseError as _};
 use db::TenantId;
 use fhir_model::outcome::{Issue, IssueCode};
 use fhir_model::reference::is_id;
 use fhir_model::search::decode_query;
 
 use crate::app::App;
-use crate::error::{Error, FhirResult, Kind};
+use crate::error::{Error, FhirError, FhirResult, Kind};
 use crate::fhir::changes::Place;
 use crate::fhir::model::{Base, ResourceType};
 use crate::fhir::specification::Specification;
@@ -65,7 +66,7 @@ pub(super) fn resource_type(request: &HttpRequest) -> Result<ResourceType, Error
 }
 
 /// The id in the path; what cannot be an id names nothing.
-pub(super) fn id<'a>(request: &'a HttpRequest, resource_type: ResourceType) -> Result<&'a str, Error> {
+pub(super) fn id(request: &HttpRequest, resource_type: ResourceType) -> Result<&str, Error> {
     request.match_info().get("id").filter(|id| is_id(id)).ok_or_else(|| Error::not_found(resource_type.as_str()))
 }
 
@@ -87,19 +88,24 @@ pub(super) fn outcome(kind: Kind, code: IssueCode, text: impl Into<String>) -> E
 /// 405 for a method that is not offered at a path that is.
 pub(super) async fn not_allowed(_caller: FhirCaller, request: HttpRequest) -> FhirResult<HttpResponse> {
     let path = request.match_info();
-    let allowed = match (path.get("type"), path.get("id"), path.get("version")) {
-        (Some(_), Some(_), Some(_)) => "GET reads a version",
-        (Some(_), Some(_), None) => {
-            "GET reads and PUT updates the resource; nothing is deleted or patched: mark an Observation entered-in-error instead"
-        }
-        (Some(_), None, _) => {
-            "GET searches, POST creates, and PUT with search parameters updates the one that matches; POST …/_search searches with a form"
-        }
-        (None, ..) if request.path().ends_with("/metadata") => "GET reads the CapabilityStatement",
-        (None, ..) => "POST takes a Bundle of type transaction or batch",
+    let (methods, meaning) = match (path.get("type"), path.get("id"), path.get("version")) {
+        (Some(_), Some(_), Some(_)) => ("GET, HEAD", "GET reads a version"),
+        (Some(_), Some(_), None) => (
+            "GET, HEAD, PUT",
+            "GET reads and PUT updates the resource; nothing is deleted or patched: mark an Observation entered-in-error instead",
+        ),
+        (Some(_), None, _) if request.path().ends_with("/_search") => ("POST", "POST searches with a form"),
+        (Some(_), None, _) => (
+            "GET, HEAD, POST, PUT",
+            "GET searches, POST creates, and PUT with search parameters updates the one that matches",
+        ),
+        (None, ..) if request.path().ends_with("/metadata") => ("GET, HEAD", "GET reads the CapabilityStatement"),
+        (None, ..) => ("POST", "POST takes a Bundle of type transaction or batch"),
     };
-    let text = format!("{} is not offered here: {allowed}.", request.method());
-    Err(outcome(Kind::MethodNotAllowed, IssueCode::NotSupported, text).into())
+    let text = format!("{} is not offered here: {meaning}.", request.method());
+    let mut response = FhirError(outcome(Kind::MethodNotAllowed, IssueCode::NotSupported, text)).error_response();
+    response.headers_mut().insert(ALLOW, HeaderValue::from_static(methods));
+    Ok(response)
 }
 
 /// 404 for every other path below the base.

@@ -7,7 +7,7 @@ use diesel::QueryableByName;
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Nullable, Text, Timestamptz};
 use diesel_async::AsyncPgConnection;
-use fhir_model::search::{Filter, Sort, SortKey};
+use fhir_model::search::{Criterion, Filter, Sort, SortKey};
 
 use super::sql::{Bind, Sql};
 use crate::fhir::model::ResourceType;
@@ -65,7 +65,10 @@ pub(crate) async fn search(
         _ => page(conn, tenant, resource_type, filters, sort, Dated::Yes, after, limit).await?,
     };
     let missing = limit.saturating_sub(i64::try_from(rows.len()).unwrap_or(i64::MAX));
-    if missing > 0 && !filters.iter().any(|filter| filter.code == "date") {
+    // No comparison holds for what has no date.
+    let compares_dates =
+        filters.iter().any(|filter| filter.code == "date" && matches!(filter.criterion, Criterion::Date(_)));
+    if missing > 0 && !compares_dates {
         let after = after.filter(|after| after.instant.is_none());
         rows.extend(page(conn, tenant, resource_type, filters, sort, Dated::No, after, missing).await?);
     }
