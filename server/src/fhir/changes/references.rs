@@ -109,14 +109,14 @@ mod tests {
     fn references_are_rewritten_and_unknown_urns_refused_with_their_place() {
         let specification = Specification::load().unwrap();
         let change = change(
-            r#"{"resourceType":"Observation","subject":{"reference":"Patient/1"},"hasMember":[{"reference":"Observation/1"},{"reference":"urn:uuid:b"}]}"#,
+            r#"{"resourceType":"Observation","subject":{"reference":"Patient/1"},"hasMember":[{"reference":"Observation/1"},{"reference":"urn:uuid:0195c3f0-0000-7000-8000-00000000000b"}]}"#,
         );
         let mut known = HashMap::from([("https://ehr.example/fhir/Patient/1".to_owned(), "Patient/7".to_owned())]);
         let error = rewritten(&specification, &change, &known).unwrap_err();
         assert_eq!(error.status(), 422);
         let (_, outcome) = crate::error::FhirError(error).outcome();
         assert_eq!(outcome.issues[0].expression, ["Bundle.entry[3].resource.hasMember[1].reference"]);
-        known.insert("urn:uuid:b".into(), "Observation/9".into());
+        known.insert("urn:uuid:0195c3f0-0000-7000-8000-00000000000b".into(), "Observation/9".into());
         assert_eq!(
             rewritten(&specification, &change, &known).unwrap().to_text(),
             r#"{"resourceType":"Observation","subject":{"reference":"Patient/7"},"hasMember":[{"reference":"Observation/1"},{"reference":"Observation/9"}]}"#
