@@ -14,10 +14,10 @@ export PATH := $(PATH):$(or $(CARGO_HOME),$(HOME)/.cargo)/bin
 # `make run` uses the development profile: it builds in a fraction of the time of an optimised one and shares everything
 # with `make test`; Cranelift, which compiles the decoders, is optimised in it. PROFILE=release runs what is deployed.
 PROFILE ?= dev
-# More arguments for the server, as in: make run ARGS="--help"
+# More arguments for the server or the bench, as in: make run ARGS="--help"
 ARGS ?=
 
-.PHONY: help setup run build test check openapi schema fmt clean
+.PHONY: help setup run build test check bench openapi schema fmt clean
 
 help: ## list the targets
 	@printf 'Afferent. Usage: make TARGET\n\n'
@@ -47,6 +47,10 @@ check: setup ## formatting, lints, documentation, openapi.json, schema.rs; depen
 	@scripts/check-openapi
 	@scripts/check-schema
 	@if command -v cargo-deny >/dev/null; then cargo deny --locked check; fi
+
+bench: setup ## build optimised, and measure once on a throw-away PostgreSQL (ARGS="--quick", ARGS="--json"; docs/benchmarks.md)
+	@cargo build --locked --release --bin afferent
+	@exec "$$CARGO_TARGET_DIR/release/afferent" bench $(ARGS)
 
 openapi: setup ## write openapi/openapi.json anew from the code
 	@scripts/check-openapi --write

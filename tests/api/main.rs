@@ -1,8 +1,13 @@
 //! Everything through the front door: a real server on a real Postgres, one database a test.
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on should stop where it is")]
 #![allow(missing_docs, clippy::doc_markdown, reason = "tests are named by what they show")]
-#![allow(clippy::disallowed_methods, clippy::too_many_lines, reason = "tests stand outside: they have their own clients, folders and environment")]
+#![allow(
+    clippy::disallowed_methods,
+    clippy::too_many_lines,
+    reason = "tests stand outside: they have their own clients, folders and environment"
+)]
 
+mod bench;
 mod faults;
 mod fhir;
 mod fleet;

@@ -33,7 +33,7 @@ enum Command {
     /// Start the server.
     ///
     /// With --demo it also seeds a distributor, two customers, patients and devices, sends real payloads to itself, and
-    /// delivers what comes out to the second customer's FHIR endpoint: http://127.0.0.1:8080/ shows it live.
+    /// delivers what comes out to the second customer's FHIR endpoint: <http://127.0.0.1:8080/> shows it live.
     Serve(serve::ServeArgs),
     /// Bring the database up to date, and print its schema.
     Migrate(migrate::MigrateArgs),
@@ -82,7 +82,7 @@ async fn run_command(command: Command) -> anyhow::Result<ExitCode> {
         Command::Migrate(args) => migrate::run(args, configured()?).await,
         Command::Provision(args) => provision::run(args, configured()?).await,
         Command::Plugin(args) => plugin::run(args, configured()?).await,
-        Command::Bench(args) => bench::run(args, configured()?).await,
+        Command::Bench(args) => bench::run(args, Config::from_process()?).await,
         Command::Openapi => print(&format!("{}\n", openapi::document()?)),
         Command::Config => print(crate::config::DEFAULT_CONFIG),
         Command::Completions { shell } => {

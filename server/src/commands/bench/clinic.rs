@@ -37,8 +37,7 @@ pub(super) async fn found(app: &App, connection: &mut Connection, devices: u16) 
             "name": [{ "family": "Bench", "given": [format!("Number {number}")] }],
         });
         let patient = id(&create(connection, &format!("/t/{tenant}/fhir/r4/Patient"), &admin, &patient).await?)?;
-        let device =
-            json!({ "tenant": tenant, "model": MODEL, "serial": format!("BENCH-{number}"), "active": true });
+        let device = json!({ "tenant": tenant, "model": MODEL, "serial": format!("BENCH-{number}"), "active": true });
         let device = id(&create(connection, "/api/v1/devices", &admin, &device).await?)?;
         let worn = json!({ "patient": patient, "from": "2020-01-01T00:00:00Z" });
         create(connection, &format!("/api/v1/devices/{device}/assignments"), &admin, &worn).await?;
@@ -56,12 +55,7 @@ async fn create(connection: &mut Connection, path: &str, token: &str, body: &Val
         .send(&Request { method: "POST", path, token, media_type, body: body.as_bytes() })
         .await
         .with_context(|| format!("POST {path}"))?;
-    ensure!(
-        answer.status == 201,
-        "POST {path} answered {}: {}",
-        answer.status,
-        String::from_utf8_lossy(&answer.body)
-    );
+    ensure!(answer.status == 201, "POST {path} answered {}: {}", answer.status, String::from_utf8_lossy(&answer.body));
     Ok(serde_json::from_slice(&answer.body)?)
 }
 

@@ -82,11 +82,7 @@ pub(super) async fn measure(url: &str, templates: &Arc<[Template]>, payloads: u3
 }
 
 /// Writes batches while there are any left; answers how many Observations they held.
-async fn write(
-    mut conn: AsyncPgConnection,
-    templates: Arc<[Template]>,
-    left: Arc<AtomicU32>,
-) -> anyhow::Result<usize> {
+async fn write(mut conn: AsyncPgConnection, templates: Arc<[Template]>, left: Arc<AtomicU32>) -> anyhow::Result<usize> {
     let statement = section("batch")?;
     let (tenant, device) = (Uuid::now_v7(), Uuid::now_v7());
     let patient = Uuid::now_v7().to_string();

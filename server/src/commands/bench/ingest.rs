@@ -120,9 +120,13 @@ impl Ready {
         let mut driving = tokio::task::spawn_blocking(move || load::drive(&load));
         loop {
             tokio::select! {
-                driven = &mut driving => return driven.context("the load ended early")?,
+                driven = &mut driving => {
+                    progress("");
+                    return driven.context("the load ended early")?;
+                }
                 () = tokio::time::sleep(Duration::from_secs(1)) => {
-                    progress(next.load(Ordering::Relaxed).min(until) - from, until - from);
+                    let sent = next.load(Ordering::Relaxed).min(until) - from;
+                    progress(&format!("  {sent} of {} payloads", until - from));
                 }
             }
         }
@@ -208,12 +212,11 @@ impl Commits {
     }
 }
 
-/// A line that overwrites itself, for whoever watches.
-fn progress(sent: u32, of: u32) {
+/// A line that the next one overwrites, for whoever watches.
+fn progress(line: &str) {
     let mut out = std::io::stderr();
     if out.is_terminal() {
         // Who does not see it misses nothing.
-        let _ = write!(out, "\r  {sent} of {of} payloads\x1b[K{}", if sent == of { "\n" } else { "" });
-        let _ = out.flush();
+        let _ = write!(out, "\r{line}\x1b[K").and_then(|()| out.flush());
     }
 }

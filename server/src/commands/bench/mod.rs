@@ -26,8 +26,9 @@ use self::ingest::{Ready, Size};
 use self::report::{FloorCost, Machine, Ratios, Report};
 use self::server::Server;
 use super::database::Database;
-use crate::config::{Config, Rate};
+use crate::config::{Config, LogFormat, Rate};
 use crate::platform::clock::Clock;
+use crate::platform::telemetry;
 
 /// Limits that one machine with a few made-up devices must not meet.
 const NO_LIMIT: Rate = Rate { per_second: 1_000_000, burst: 1_000_000 };
@@ -61,6 +62,9 @@ pub struct BenchArgs {
 /// # Errors
 /// What could not be started, or went wrong on the way: an answer that is not 201, an uplink that is not there.
 pub async fn run(args: BenchArgs, mut config: Config) -> anyhow::Result<ExitCode> {
+    // What a server tells at its start and end is noise around a table; another filter than the default is a wish.
+    let filter = if config.log == "info" { "warn" } else { &config.log };
+    telemetry::start(filter, config.log_format == LogFormat::Json)?;
     // From here on, so that nobody who interrupts leaves a Postgres behind.
     let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
     let scratch = Scratch::make(args.dir.as_deref().unwrap_or(&config.data_dir))?;
