@@ -14,7 +14,7 @@ use tokio::sync::Semaphore;
 use uuid::Uuid;
 
 use crate::config::{Config, Rate};
-use crate::fhir::{Concepts, IdentifierSystems};
+use crate::fhir::{Concepts, IdentifierSystems, Specification};
 use crate::fleet::Decoders;
 use crate::forward::Doorbell;
 use crate::ingest::{Intake, Sources, Tables};
@@ -51,6 +51,8 @@ pub struct App {
     pub decoders: Decoders,
     /// Vitals, units and dispositions.
     pub tables: Arc<Tables>,
+    /// R4 definitions: what is validated and indexed by.
+    pub(crate) specification: Specification,
     /// Interned codes and categories.
     pub(crate) concepts: Concepts,
     /// Interned identifier systems.
@@ -130,6 +132,7 @@ impl App {
             api_limits: RateLimit::new(config.api_rate_per_client),
             guess_limits: RateLimit::new(GUESSES),
             decode_slots: Arc::new(Semaphore::new(config.ingest.decode_threads)),
+            specification: Specification::load().map_err(anyhow::Error::new)?,
             concepts: Concepts::default(),
             identifier_systems: IdentifierSystems::default(),
             sources: Sources::default(),

@@ -1,4 +1,4 @@
-//! The database of a command: the one that DATABASE_URL names, or the private Postgres of the data directory.
+//! The database of a command: the one that `DATABASE_URL` names, or the private Postgres of the data directory.
 
 use anyhow::Context;
 use db::Db;
@@ -24,7 +24,7 @@ pub struct Database {
 }
 
 impl Database {
-    /// Connects to what DATABASE_URL names, attaches to a private Postgres that runs already, or starts it.
+    /// Connects to what `DATABASE_URL` names, attaches to a private Postgres that runs already, or starts it.
     ///
     /// # Errors
     /// What is wrong, and what would be right.

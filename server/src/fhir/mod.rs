@@ -27,3 +27,4 @@ pub(crate) use concepts::Concepts;
 pub use http::routes;
 pub(crate) use identifier_systems::IdentifierSystems;
 pub(crate) use model::ResourceType;
+pub(crate) use specification::Specification;

@@ -109,7 +109,7 @@ impl Default for Metrics {
 }
 
 impl Metrics {
-    /// The text that Prometheus scrapes (OpenMetrics).
+    /// The text that Prometheus scrapes (`OpenMetrics`).
     #[must_use]
     pub fn render(&self) -> String {
         let mut text = String::new();

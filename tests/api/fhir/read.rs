@@ -127,7 +127,7 @@ async fn a_device_of_the_fleet_is_a_fhir_device_that_clients_only_read() {
     assert_eq!(clinic.admin.get(&path).await.expect(200)["status"], "inactive");
     assert_eq!(clinic.admin.get(&format!("{path}/_history/1")).await.expect(200)["status"], "active");
     let found = clinic.admin.get(&format!("{}/Device?status=inactive", clinic.fhir)).await.expect(200);
-    assert_eq!(super::ids(&found), [clinic.device.clone()]);
+    assert_eq!(super::ids(&found), std::slice::from_ref(&clinic.device));
 }
 
 #[tokio::test(flavor = "multi_thread")]

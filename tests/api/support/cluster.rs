@@ -22,7 +22,6 @@ static CLUSTER: OnceCell<Cluster> = OnceCell::const_new();
 /// A database of a test's own.
 #[derive(Clone)]
 pub struct TestDatabase {
-    pub name: String,
     /// As the superuser: to look behind the server's back.
     pub superuser_url: String,
     /// As the server's login, which has no rights of its own.
@@ -38,17 +37,17 @@ pub async fn fresh_database() -> TestDatabase {
         let mut conn = connect(cluster.connection.url("postgres").expose()).await;
         conn.batch_execute(&format!("CREATE DATABASE {name} TEMPLATE {TEMPLATE}")).await.unwrap();
     }
-    database(cluster, name)
+    database(cluster, &name)
 }
 
-fn database(cluster: &Cluster, name: String) -> TestDatabase {
-    let superuser_url = cluster.connection.url(&name).expose().clone();
+fn database(cluster: &Cluster, name: &str) -> TestDatabase {
+    let superuser_url = cluster.connection.url(name).expose().clone();
     let server = ConnectionInfo {
         superuser: LOGIN.to_owned(),
         password: afferent::config::Secret::new(PASSWORD.to_owned()),
         ..cluster.connection.clone()
     };
-    TestDatabase { server_url: server.url(&name).expose().clone(), superuser_url, name }
+    TestDatabase { server_url: server.url(name).expose().clone(), superuser_url }
 }
 
 /// A connection by URL.

@@ -1,4 +1,4 @@
-//! From bytes to JSON, and to a [`Resource`](crate::resource::Resource): read strictly (no duplicate keys, bounded depth and size), with key order and
+//! From bytes to JSON, and to a [`Resource`]: read strictly (no duplicate keys, bounded depth and size), with key order and
 //! the digits of every number kept, and an error that says where (<https://hl7.org/fhir/R4/json.html>).
 
 use std::cell::RefCell;

@@ -5,10 +5,9 @@ use actix_web::web::Payload;
 use actix_web::{HttpRequest, HttpResponse};
 use fhir_model::outcome::IssueCode;
 
-use super::Definitions;
 use super::answer;
 use super::body::{self, RESOURCE};
-use super::request::{Asked, id, outcome, resource_type, specification};
+use super::request::{Asked, id, outcome, resource_type};
 use super::wishes::Wishes;
 use crate::app::AppData;
 use crate::error::{Error, FhirResult, Kind};
@@ -23,7 +22,6 @@ pub(super) async fn create(
     caller: FhirCaller,
     wishes: Wishes,
     app: AppData,
-    definitions: Definitions,
     request: HttpRequest,
     payload: Payload,
 ) -> FhirResult<HttpResponse> {
@@ -31,7 +29,7 @@ pub(super) async fn create(
     let condition = header(&request, "If-None-Exist")?;
     let body = body::read(&request, payload, RESOURCE, app.config.max_body_bytes).await?;
     let asked = Asked::new(&app, &request, caller.tenant);
-    let place = asked.place(&app, specification(&definitions)?, &caller);
+    let place = asked.place(&app, &caller);
     let (done, warnings) = Box::pin(create::create(place, resource_type, &body, condition)).await?;
     Ok(answer::changed(&asked.base, &done, warnings, wishes.answer))
 }
@@ -41,13 +39,12 @@ pub(super) async fn update(
     caller: FhirCaller,
     wishes: Wishes,
     app: AppData,
-    definitions: Definitions,
     request: HttpRequest,
     payload: Payload,
 ) -> FhirResult<HttpResponse> {
     let resource_type = written(&request)?;
     let which = Which::Id(id(&request, resource_type)?);
-    change(&caller, wishes, &app, &definitions, &request, payload, resource_type, which).await
+    change(&caller, wishes, &app, &request, payload, resource_type, which).await
 }
 
 /// `PUT {type}?…` (<https://hl7.org/fhir/R4/http.html#cond-update>): the same for the one resource that matches; 201 when
@@ -56,21 +53,18 @@ pub(super) async fn update_matching(
     caller: FhirCaller,
     wishes: Wishes,
     app: AppData,
-    definitions: Definitions,
     request: HttpRequest,
     payload: Payload,
 ) -> FhirResult<HttpResponse> {
     let resource_type = written(&request)?;
     let which = Which::Matching(request.query_string());
-    change(&caller, wishes, &app, &definitions, &request, payload, resource_type, which).await
+    change(&caller, wishes, &app, &request, payload, resource_type, which).await
 }
 
-#[expect(clippy::too_many_arguments, reason = "all that the two handlers were given")]
 async fn change(
     caller: &FhirCaller,
     wishes: Wishes,
     app: &AppData,
-    definitions: &Definitions,
     request: &HttpRequest,
     payload: Payload,
     resource_type: ResourceType,
@@ -85,7 +79,7 @@ async fn change(
         };
     let body = body::read(request, payload, RESOURCE, app.config.max_body_bytes).await?;
     let asked = Asked::new(app, request, caller.tenant);
-    let place = asked.place(app, specification(definitions)?, caller);
+    let place = asked.place(app, caller);
     let (done, warnings) = Box::pin(update::update(place, resource_type, which, &body, if_match)).await?;
     Ok(answer::changed(&asked.base, &done, warnings, wishes.answer))
 }
@@ -95,13 +89,12 @@ pub(super) async fn bundle(
     caller: FhirCaller,
     wishes: Wishes,
     app: AppData,
-    definitions: Definitions,
     request: HttpRequest,
     payload: Payload,
 ) -> FhirResult<HttpResponse> {
     let body = body::read(&request, payload, RESOURCE, app.config.max_body_bytes).await?;
     let asked = Asked::new(&app, &request, caller.tenant);
-    let place = asked.place(&app, specification(&definitions)?, &caller);
+    let place = asked.place(&app, &caller);
     let (kind, results) = Box::pin(transaction::process(place, &body, wishes.lenient)).await?;
     Ok(answer::bundle(&asked.base, kind, &results, wishes.answer))
 }

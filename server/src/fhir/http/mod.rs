@@ -9,18 +9,10 @@ mod read;
 mod request;
 mod wishes;
 
-use std::sync::OnceLock;
-
-use actix_web::web::{self, Data, ServiceConfig};
-
-use crate::fhir::specification::Specification;
-
-/// The definitions of one worker, loaded at the first request that needs them.
-type Definitions = Data<OnceLock<Specification>>;
+use actix_web::web::{self, ServiceConfig};
 
 /// Mounts the interface under both bases.
 pub fn routes(cfg: &mut ServiceConfig) {
-    cfg.app_data(Data::new(OnceLock::<Specification>::new()));
     for base in ["/t/{tenant}/fhir/r4", "/fhir/r4"] {
         cfg.service(
             web::scope(base)

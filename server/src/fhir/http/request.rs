@@ -1,7 +1,5 @@
 //! What every request says: the base that was called, the resource type, the id.
 
-use std::sync::OnceLock;
-
 use actix_web::http::header::{ALLOW, HeaderValue};
 use actix_web::{HttpRequest, HttpResponse, ResponseError as _};
 use db::TenantId;
@@ -13,7 +11,6 @@ use crate::app::App;
 use crate::error::{Error, FhirError, FhirResult, Kind};
 use crate::fhir::changes::Place;
 use crate::fhir::model::{Base, ResourceType};
-use crate::fhir::specification::Specification;
 use crate::identity::FhirCaller;
 
 /// Where a request goes.
@@ -30,23 +27,9 @@ impl Asked {
     }
 
     /// Where changes of this caller happen.
-    pub(crate) fn place<'a>(
-        &'a self,
-        app: &'a App,
-        specification: &'a Specification,
-        caller: &'a FhirCaller,
-    ) -> Place<'a> {
-        Place { app, specification, scope: &caller.scope, tenant: caller.tenant, base: &self.base }
+    pub(crate) fn place<'a>(&'a self, app: &'a App, caller: &'a FhirCaller) -> Place<'a> {
+        Place { app, specification: &app.specification, scope: &caller.scope, tenant: caller.tenant, base: &self.base }
     }
-}
-
-/// The worker's definitions.
-pub(super) fn specification(definitions: &OnceLock<Specification>) -> Result<&Specification, Error> {
-    if let Some(loaded) = definitions.get() {
-        return Ok(loaded);
-    }
-    let loaded = Specification::load()?;
-    Ok(definitions.get_or_init(|| loaded))
 }
 
 /// The resource type in the path.

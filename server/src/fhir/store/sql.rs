@@ -90,9 +90,4 @@ impl Sql {
         }
         query.load(conn).await
     }
-
-    #[cfg(test)]
-    pub(super) fn written(&self) -> &str {
-        &self.text
-    }
 }
