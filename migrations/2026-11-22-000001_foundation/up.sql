@@ -26,7 +26,7 @@ CREATE TABLE installation (
     created_at timestamptz NOT NULL DEFAULT now()
 );
 COMMENT ON TABLE installation IS 'One row, made once: who this installation is to the outside.';
-COMMENT ON COLUMN installation.id IS 'Namespace of every stable identifier that leaves: urn:uuid:<id>.';
+COMMENT ON COLUMN installation.id IS 'Namespace of every stable identifier that leaves: urn:uuid: and this.';
 COMMENT ON COLUMN installation.database_identity IS 'Cluster and database the row was made in; another one means a restored or cloned installation, and forwarding starts paused.';
 
 CREATE TABLE tenant (
@@ -326,7 +326,7 @@ CREATE INDEX observation_patient_code ON observation (tenant_id, patient_id, cod
 CREATE INDEX observation_last_updated ON observation (tenant_id, last_updated, id);
 COMMENT ON TABLE observation IS 'Observations, unpartitioned: both (tenant, id) and (tenant, identifier) must be unique over all time.';
 COMMENT ON COLUMN observation.identifier_value IS 'The identifier that conditional creates and readings rest on; further ones are in observation_identifier_more.';
-COMMENT ON COLUMN observation.effective_high IS 'Exclusive end of the range that effective[x] covers at its precision.';
+COMMENT ON COLUMN observation.effective_high IS 'Exclusive end of the range that the effective time covers at its precision.';
 COMMENT ON COLUMN observation.counted IS 'Whether $lastn, alerts and billing count it (fhir-profiles/dispositions.json).';
 
 CREATE TABLE observation_identifier_more (

@@ -75,7 +75,7 @@ words! {
 }
 
 words! {
-    /// Names of contexts; their values are in [`context_values`](super::super::context_values).
+    /// Names of contexts; their values are in `context_values`.
     contexts {
         /// The relation of the measurement to a meal.
         MEAL = "meal",

@@ -270,7 +270,7 @@ diesel::table! {
     /// One row, made once: who this installation is to the outside.
     installation (singleton) {
         singleton -> Bool,
-        /// Namespace of every stable identifier that leaves: urn:uuid:<id>.
+        /// Namespace of every stable identifier that leaves: urn:uuid: and this.
         id -> Uuid,
         /// Cluster and database the row was made in; another one means a restored or cloned installation, and forwarding starts paused.
         database_identity -> Text,
@@ -310,7 +310,7 @@ diesel::table! {
         subject_id -> Nullable<Text>,
         device_id -> Nullable<Text>,
         effective_low -> Nullable<Timestamptz>,
-        /// Exclusive end of the range that effective[x] covers at its precision.
+        /// Exclusive end of the range that the effective time covers at its precision.
         effective_high -> Nullable<Timestamptz>,
         value_number -> Nullable<Double>,
         value_unit -> Nullable<Text>,
