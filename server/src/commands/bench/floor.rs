@@ -62,9 +62,9 @@ pub(super) async fn measure(url: &str, templates: &Arc<[Template]>, payloads: u3
     let batches = payloads.div_ceil(BATCH).max(2);
     let mut connections = Vec::new();
     for _ in 0..CONNECTIONS {
-        connections.push(postgres::connect(url).await?);
+        connections.push(postgres::connect_floor(url).await?);
     }
-    let mut observer = postgres::connect(url).await?;
+    let mut observer = postgres::connect_floor(url).await?;
     let wal_before = postgres::wal_bytes(&mut observer).await?;
     let left = Arc::new(AtomicU32::new(batches));
     let started = Instant::now();

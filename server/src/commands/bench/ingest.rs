@@ -15,7 +15,7 @@ use super::client::Connection;
 use super::clinic::{self, Cuff};
 use super::load::{self, Driven, Load};
 use super::percentile::Sorted;
-use super::postgres::{self, Rows};
+use super::postgres::{self, Rows, Sessions};
 use super::server::Server;
 use crate::platform::metrics::Metrics;
 
@@ -87,6 +87,7 @@ impl Ready {
     /// Sends the payloads, and checks that every one that was acknowledged is there.
     pub(super) async fn measure(self, observer: &mut AsyncPgConnection) -> anyhow::Result<Measured> {
         let (rows_before, wal_before) = (postgres::rows(observer).await?, postgres::wal_bytes(observer).await?);
+        postgres::sessions_ended(observer, Sessions::Floor).await?;
         let syncs_before = postgres::wal_syncs(observer).await?;
         let commits_before = Commits::read(&self.server.app.metrics)?;
         let from = self.size.warm_up;
@@ -138,12 +139,7 @@ impl Measured {
     pub(super) async fn finish(self, observer: &mut AsyncPgConnection) -> anyhow::Result<IngestCost> {
         let Self { server, mut cost, syncs_before } = self;
         server.stop().await;
-        for _ in 0..100 {
-            if postgres::others(observer).await? == 0 {
-                break;
-            }
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
+        postgres::sessions_ended(observer, Sessions::Others).await?;
         let syncs = postgres::wal_syncs(observer).await? - syncs_before;
         cost.wal_syncs_per_payload = ratio(syncs, cost.payloads);
         Ok(cost)

@@ -45,7 +45,7 @@ pub struct BenchArgs {
     /// Devices that the payloads come from, each worn by a patient of its own.
     #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u16).range(1..=5000))]
     devices: u16,
-    /// A run of about five seconds (2,000 payloads, 20 devices): shows that everything works, not how fast it is.
+    /// A run of about five seconds (1,000 payloads, 20 devices): shows that everything works, not how fast it is.
     #[arg(long, conflicts_with_all = ["payloads", "devices"])]
     quick: bool,
     /// Print JSON in place of the table.
@@ -119,7 +119,7 @@ async fn measure(
 
 impl BenchArgs {
     fn size(&self) -> Size {
-        let (payloads, devices) = if self.quick { (2000, 20) } else { (self.payloads, self.devices) };
+        let (payloads, devices) = if self.quick { (1000, 20) } else { (self.payloads, self.devices) };
         Size { payloads, warm_up: payloads / 20, connections: self.connections, devices }
     }
 }

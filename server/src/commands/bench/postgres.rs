@@ -1,9 +1,14 @@
 //! What Postgres says of itself: settings, rows, WAL, syncs.
 
+use std::time::{Duration, Instant};
+
 use anyhow::ensure;
 use diesel::QueryableByName;
 use diesel::sql_types::{BigInt, Nullable, Text};
 use diesel_async::{AsyncConnection, AsyncPgConnection, RunQueryDsl};
+
+/// How long sessions may take to end.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// A superuser's connection, which sees every row.
 pub(super) async fn connect(url: &str) -> anyhow::Result<AsyncPgConnection> {
@@ -83,8 +88,8 @@ pub(super) async fn wal_bytes(conn: &mut AsyncPgConnection) -> anyhow::Result<i6
     Ok(number(conn, "pg_wal_lsn_diff(pg_current_wal_insert_lsn(), '0/0')").await?.unwrap_or_default())
 }
 
-/// How often WAL was synced to disk. Sessions report it when they end and about once a second, so that it is exact only
-/// when nobody else is connected. (Postgres 18 moved it from `pg_stat_wal` to `pg_stat_io`.)
+/// How often WAL was synced to disk. Sessions report it about once a second and when they end; [`sessions_ended`] makes it
+/// exact. (Postgres 18 moved it from `pg_stat_wal` to `pg_stat_io`.)
 pub(super) async fn wal_syncs(conn: &mut AsyncPgConnection) -> anyhow::Result<i64> {
     let major = number(conn, "current_setting('server_version_num')::int / 10000").await?.unwrap_or_default();
     let query = if major >= 18 {
@@ -95,9 +100,37 @@ pub(super) async fn wal_syncs(conn: &mut AsyncPgConnection) -> anyhow::Result<i6
     Ok(number(conn, query).await?.unwrap_or_default())
 }
 
-/// Sessions of clients besides this one.
-pub(super) async fn others(conn: &mut AsyncPgConnection) -> anyhow::Result<i64> {
-    let query =
-        "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()";
-    Ok(number(conn, query).await?.unwrap_or_default())
+/// Whose sessions.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Sessions {
+    /// Those of the floor, which say so by their name.
+    Floor,
+    /// All but the one that asks.
+    Others,
+}
+
+/// The name under which the floor connects.
+const FLOOR: &str = "afferent-floor";
+
+/// A connection of the floor.
+pub(super) async fn connect_floor(url: &str) -> anyhow::Result<AsyncPgConnection> {
+    connect(&format!("{url}&application_name={FLOOR}")).await
+}
+
+/// Waits until sessions that were closed are gone, and their statistics reported.
+///
+/// # Errors
+/// When some stay.
+pub(super) async fn sessions_ended(conn: &mut AsyncPgConnection, sessions: Sessions) -> anyhow::Result<()> {
+    let condition = match sessions {
+        Sessions::Floor => format!("application_name = '{FLOOR}'"),
+        Sessions::Others => "pid <> pg_backend_pid()".to_owned(),
+    };
+    let query = format!("SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend' AND {condition}");
+    let until = Instant::now() + PATIENCE;
+    while number(conn, &query).await? != Some(0) {
+        ensure!(Instant::now() < until, "database sessions stay open after their end: {sessions:?}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    Ok(())
 }
