@@ -1,0 +1,231 @@
+//! One transaction of the group commit: who may send, who wore the device, what is new, and every row that follows.
+//!
+//! The order is: questions (pipelined) → transport keys → Observations authored → Observations inserted, originals of
+//! those that were there fetched → everything else (pipelined) → COMMIT. A submission ends in exactly one answer.
+
+mod plan;
+mod settle;
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use futures_util::future::try_join;
+
+use self::plan::{Codes, Plan, plan, wearer_questions};
+use self::settle::{ReadingKey, Settled, early_answers, settle};
+use super::commit::{Answer, Failure};
+use super::model::{Found, Outcome, Submission, Verdict};
+use super::store::{self, KeyRow, QuarantineRow, Refusal, UplinkFate};
+use crate::app::App;
+use crate::error::Error;
+use crate::fhir::readings::{self, NewReading, StoredReading};
+use crate::wiring;
+
+/// Stores a batch in one transaction; answers in the order of the submissions.
+pub(super) async fn store(app: &Arc<App>, submissions: &[&Submission]) -> Result<Vec<Answer>, Failure> {
+    let codes = intern(app, submissions).await?;
+    let mut transaction = app.db.begin_worker().await?;
+
+    let questions = wearer_questions(submissions);
+    let (refusals, wearers) = try_join(
+        store::refusals(
+            &transaction,
+            submissions.iter().map(|s| s.source.credential).collect(),
+            submissions.iter().map(|s| s.tenant()).collect(),
+            submissions.iter().map(|s| s.device).collect(),
+        ),
+        store::wearers(&transaction, &questions),
+    )
+    .await?;
+    // A source that is turned away must leave no key behind: the same request may come again when it is active.
+    let keys = key_rows(submissions, &refusals);
+    let taken = store::take_keys(&mut transaction, keys.clone()).await?;
+    let conn = &*transaction;
+
+    let mut answers: Vec<Option<Answer>> = early_answers(submissions, &refusals, &taken);
+    let mut plans = plan(app, submissions, &answers, wearers, &codes)?;
+    let (inserted, known) = insert_observations(app, conn, &mut plans).await?;
+    let outcome = settle(submissions, &mut answers, plans, &inserted, &known);
+
+    write_rest(conn, submissions, &answers, &outcome, &keys).await?;
+    wiring::readings_stored(conn, &outcome.stored).await?;
+    let stored = outcome.stored.len();
+
+    let answers: Vec<Answer> = answers
+        .into_iter()
+        .map(|answer| {
+            answer.unwrap_or_else(|| Err(Error::internal(anyhow::anyhow!("an uplink of a batch was not settled"))))
+        })
+        .collect();
+    match transaction.commit().await {
+        Ok(()) => {
+            app.metrics.observations.inc_by(u64::try_from(stored).unwrap_or_default());
+            if stored > 0 {
+                wiring::readings_committed(app);
+            }
+            Ok(answers)
+        }
+        Err(error) if is_connection_loss(&error) => Err(Failure::InDoubt(answers)),
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn is_connection_loss(error: &db::DbError) -> bool {
+    use diesel::result::{DatabaseErrorKind, Error as DieselError};
+    match error {
+        db::DbError::Query(DieselError::DatabaseError(kind, information)) => {
+            matches!(kind, DatabaseErrorKind::ClosedConnection | DatabaseErrorKind::UnableToSendCommand)
+                // An administrator's shutdown (57P01) ends the session as well; nothing else does it at COMMIT.
+                || information.message().contains("terminating connection")
+        }
+        db::DbError::Query(_) => false,
+        db::DbError::Unavailable(_) | db::DbError::Roles(_) => true,
+    }
+}
+
+async fn intern(app: &App, submissions: &[&Submission]) -> Result<Codes, Error> {
+    let readings: Vec<&Found> = submissions.iter().flat_map(|submission| submission.readings()).collect();
+    let pair = |coding: &fhir_model::vitals::Coding| (coding.system.clone(), coding.code.clone());
+    let mut sets = Vec::new();
+    for found in &readings {
+        let draft = &found.interpreted.draft;
+        sets.push(draft.code.codings.iter().map(pair).collect());
+        sets.extend(draft.categories.iter().map(|category| vec![pair(category)]));
+    }
+    let mut ids = app.concepts.ids(&app.db, &sets).await?.into_iter();
+    let concepts = readings
+        .iter()
+        .map(|found| {
+            let code = ids.next().unwrap_or_default();
+            (code, ids.by_ref().take(found.interpreted.draft.categories.len()).collect())
+        })
+        .collect();
+    let system = app.identifier_system();
+    let systems = app.identifier_systems.ids(&app.db, std::slice::from_ref(&system)).await?;
+    let identifier_system = systems
+        .get(&system)
+        .copied()
+        .ok_or_else(|| Error::internal(anyhow::anyhow!("the identifier system has no number")))?;
+    Ok(Codes { concepts, identifier_system })
+}
+
+fn key_rows(submissions: &[&Submission], refusals: &[Option<Refusal>]) -> Vec<KeyRow> {
+    submissions
+        .iter()
+        .zip(refusals)
+        .filter(|(_, refusal)| refusal.is_none())
+        .flat_map(|(submission, _)| {
+            submission.keys.iter().map(|key| KeyRow {
+                tenant: submission.tenant(),
+                source: submission.source_id(),
+                key: key.key,
+                uplink: submission.received.id,
+                received_at: submission.received.received_at,
+                expires_at: key.expires_at,
+            })
+        })
+        .collect()
+}
+
+/// Inserts what is new; answers the ids that were stored, and the originals of those that were there.
+async fn insert_observations(
+    app: &App,
+    conn: &diesel_async::AsyncPgConnection,
+    plans: &mut [Vec<Plan>],
+) -> Result<(HashSet<String>, HashMap<ReadingKey, StoredReading>), Failure> {
+    let mut rows: Vec<NewReading> = plans
+        .iter()
+        .flatten()
+        .filter_map(|plan| match plan {
+            Plan::Store(planned) => Some(planned.row.clone()),
+            _ => None,
+        })
+        .collect();
+    if rows.is_empty() {
+        return Ok((HashSet::new(), HashMap::new()));
+    }
+    // One order in every process, and each identifier once: of two equal readings in one batch the first is stored.
+    rows.sort_by(|a, b| (a.tenant, &a.identifier_value, &a.id).cmp(&(b.tenant, &b.identifier_value, &b.id)));
+    rows.dedup_by(|later, first| later.tenant == first.tenant && later.identifier_value == first.identifier_value);
+    let inserted: HashSet<String> = readings::insert_readings(conn, &rows).await?.into_iter().collect();
+
+    let absent: Vec<ReadingKey> = plans
+        .iter()
+        .flatten()
+        .filter_map(|plan| match plan {
+            Plan::Store(planned) if !inserted.contains(&planned.row.id) => {
+                Some((planned.row.tenant, planned.row.identifier_value.clone()))
+            }
+            _ => None,
+        })
+        .collect();
+    let mut known = HashMap::new();
+    if !absent.is_empty() {
+        let system = rows.first().map(|row| row.identifier_system).unwrap_or_default();
+        for stored in readings::find_readings(conn, system, &absent).await? {
+            known.insert((stored.tenant_id, stored.identifier_value.clone()), stored);
+        }
+        tracing::debug!(readings = absent.len(), installation = %app.installation, "readings were stored before");
+    }
+    Ok((inserted, known))
+}
+
+/// Uplinks, quarantine, held readings and the answers under the keys.
+async fn write_rest(
+    conn: &diesel_async::AsyncPgConnection,
+    submissions: &[&Submission],
+    answers: &[Option<Answer>],
+    settled: &Settled,
+    keys: &[KeyRow],
+) -> Result<(), Failure> {
+    let mut fates = Vec::new();
+    let mut quarantined = Vec::new();
+    let mut answered: Vec<(KeyRow, serde_json::Value)> = Vec::new();
+    for (submission, answer) in submissions.iter().zip(answers) {
+        let Some(Ok(receipt)) = answer else { continue };
+        let repeated = receipt.uplink != submission.received.id;
+        if repeated && submission.keys.iter().any(|key| key.chosen) {
+            // The client said itself that this is the same request: nothing new happened.
+            continue;
+        }
+        let fate = UplinkFate {
+            submission,
+            outcome: receipt.outcome.as_str(),
+            reason: receipt.reason.as_deref().map(stable_part),
+        };
+        if let Verdict::Undecodable { reason, detail } = &submission.verdict
+            && !repeated
+        {
+            quarantined.push(QuarantineRow { submission, reason: reason.clone(), detail: detail.clone() });
+        }
+        if submission.replay {
+            let settled = !matches!(receipt.outcome, Outcome::Undecodable | Outcome::Quarantined);
+            store::update_replayed(conn, &fate, settled).await?;
+        } else {
+            fates.push(fate);
+        }
+        let answer = serde_json::json!({ "receipt": receipt, "bodyHash": hex::encode(submission.received.body_hash) });
+        answered.extend(
+            keys.iter().filter(|key| key.uplink == submission.received.id).map(|key| (key.clone(), answer.clone())),
+        );
+    }
+    if !fates.is_empty() {
+        store::insert_uplinks(conn, &fates).await?;
+    }
+    if !quarantined.is_empty() {
+        store::insert_quarantine(conn, &quarantined).await?;
+    }
+    if !settled.held.is_empty() {
+        store::insert_held(conn, &settled.held).await?;
+    }
+    if !answered.is_empty() {
+        let (rows, answers): (Vec<KeyRow>, Vec<serde_json::Value>) = answered.into_iter().unzip();
+        store::answer_keys(conn, &rows, answers).await?;
+    }
+    Ok(())
+}
+
+/// The stable word in front of a reason's sentence: the sentence stands in the quarantine.
+fn stable_part(reason: &str) -> String {
+    reason.split(':').next().unwrap_or(reason).to_owned()
+}

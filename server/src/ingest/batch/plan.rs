@@ -1,0 +1,214 @@
+//! What is to happen to each reading: whose it is, whether it becomes an Observation, waits for a person, or leaves only
+//! its uplink. Questions to the database are answered before; nothing here waits.
+
+use chrono::SecondsFormat;
+use db::{AssignmentId, HeldReadingId};
+use fhir_model::observation::Binding;
+use uuid::Uuid;
+
+use crate::app::App;
+use crate::error::Error;
+use crate::fhir::readings::NewReading;
+use crate::ingest::commit::Answer;
+use crate::ingest::interpret::{self, Authored};
+use crate::ingest::model::{Found, Submission};
+use crate::ingest::store::{HeldRow, Wearer, WearerQuestion};
+
+/// What happens to one reading.
+pub(super) enum Plan {
+    /// A new Observation, unless its identifier is taken.
+    Store(Box<Planned>),
+    /// Waits for a person.
+    Hold(HeldRow),
+    /// Leaves only its uplink, for this reason (a control solution).
+    Drop(String),
+}
+
+/// A reading that becomes an Observation.
+pub(super) struct Planned {
+    pub(super) row: NewReading,
+    pub(super) codings: Vec<(String, String)>,
+    pub(super) forwarded: bool,
+    /// The held row that it becomes when its key is taken by other content.
+    pub(super) conflict: HeldRow,
+}
+
+/// Numbers of the codes, categories and of our identifier system; made outside the transaction and remembered.
+pub(super) struct Codes {
+    /// Code and categories of each reading, in order of submissions and readings.
+    pub(super) concepts: Vec<(i64, Vec<i64>)>,
+    pub(super) identifier_system: i64,
+}
+
+pub(super) fn wearer_questions(submissions: &[&Submission]) -> Vec<WearerQuestion> {
+    submissions
+        .iter()
+        .flat_map(|submission| {
+            submission.readings().iter().map(|found| WearerQuestion {
+                tenant: submission.tenant(),
+                device: submission.device,
+                slot: found.slot.clone(),
+                at: found.interpreted.time.start.to_utc(),
+                untrusted: is_untrusted(found),
+            })
+        })
+        .collect()
+}
+
+fn is_untrusted(found: &Found) -> bool {
+    // `time-from-receipt` is said only where the device's own time was lost or unusable, not where there never was one.
+    let doubtful = ["device-time-untrusted", "device-time-in-future", "time-from-receipt"];
+    found.interpreted.conditions.iter().any(|condition| doubtful.contains(&condition.as_str()))
+}
+
+/// What happens to each reading of those that go on, by submission.
+pub(super) fn plan(
+    app: &App,
+    submissions: &[&Submission],
+    answers: &[Option<Answer>],
+    wearers: Vec<Wearer>,
+    codes: &Codes,
+) -> Result<Vec<Vec<Plan>>, Error> {
+    let mut wearers = wearers.into_iter();
+    let mut concepts = codes.concepts.iter();
+    let mut plans = Vec::with_capacity(submissions.len());
+    for (submission, answer) in submissions.iter().zip(answers) {
+        let mut planned = Vec::with_capacity(submission.readings().len());
+        for found in submission.readings() {
+            // Both lists run along with the readings, also past those that are answered already.
+            let (wearer, concept) = (wearers.next(), concepts.next());
+            if answer.is_none()
+                && let (Some(wearer), Some(concept)) = (wearer, concept)
+            {
+                planned.push(plan_reading(app, submission, found, &wearer, concept, codes.identifier_system)?);
+            }
+        }
+        plans.push(planned);
+    }
+    Ok(plans)
+}
+
+fn plan_reading(
+    app: &App,
+    submission: &Submission,
+    found: &Found,
+    wearer: &Wearer,
+    concept: &(i64, Vec<i64>),
+    system: i64,
+) -> Result<Plan, Error> {
+    let reading = &found.interpreted;
+    let device = submission.device.to_string();
+    let record_key = reading.identity.record_key(&submission.received.id.to_string());
+    let held = |reason: &str, detail: String| HeldRow {
+        id: HeldReadingId::generate(),
+        tenant: submission.tenant(),
+        reading_key: interpret::stable_identifier(&device, &record_key, &reading.identity_kind, None),
+        uplink: submission.received.id,
+        received_at: submission.received.received_at,
+        device: submission.device,
+        kind: reading.kind.clone(),
+        slot: found.slot.clone(),
+        measured_at: reading.time.start.to_utc(),
+        reason: reason.to_owned(),
+        detail,
+    };
+    if !reading.disposition.stored {
+        return Ok(Plan::Drop(
+            reading.disposition.conditions.first().cloned().unwrap_or_else(|| "not-stored".to_owned()),
+        ));
+    }
+    let several = is_untrusted(found) && wearer.wearers > 1;
+    let (Some(assignment), Some(patient), false) = (wearer.assignment, &wearer.patient, several) else {
+        let detail = if several {
+            "The device's clock is not to be trusted and several people have worn it: whose reading this is, a person has to say."
+        } else {
+            "Nobody wore the device (in this slot) when this was measured."
+        };
+        return Ok(Plan::Hold(held("unassigned", detail.to_owned())));
+    };
+    if reading.disposition.held {
+        let condition = reading.disposition.conditions.first().map_or("held", String::as_str);
+        return Ok(Plan::Hold(held(condition, reading.disposition.reason.clone().unwrap_or_default())));
+    }
+    let identifier =
+        interpret::stable_identifier(&device, &record_key, &reading.identity_kind, Some(&assignment.to_string()));
+    let conflict = HeldRow {
+        reading_key: format!("{identifier}:{}", reading.identity.content_hash),
+        ..held("record-changed", "A record with this key was stored before with other content.".to_owned())
+    };
+    let (id, authored) = author(app, submission, found, patient, &identifier)?;
+    Ok(Plan::Store(Box::new(Planned {
+        codings: authored.index.codes.iter().map(|coding| (coding.system.clone(), coding.code.clone())).collect(),
+        forwarded: authored.disposition.forwarded,
+        conflict,
+        row: new_reading(submission, found, assignment, patient, concept, system, identifier, id, authored)?,
+    })))
+}
+
+fn author(
+    app: &App,
+    submission: &Submission,
+    found: &Found,
+    patient: &str,
+    identifier: &str,
+) -> Result<(String, Authored), Error> {
+    let id = Uuid::now_v7().to_string();
+    let (decoder, version) = submission.decoder.as_ref().map_or(("", ""), |(name, version)| (name, version));
+    let source =
+        interpret::source_uri(&submission.received.id.0, decoder, version, &hex::encode(submission.received.body_hash));
+    let binding = Binding {
+        id: &id,
+        version: 1,
+        last_updated: &submission.received.received_at.to_rfc3339_opts(SecondsFormat::Millis, true),
+        source: Some(&source),
+        identifier_system: &app.identifier_system(),
+        identifier_value: identifier,
+        subject: Some(&format!("Patient/{patient}")),
+        device: Some(&format!("Device/{}", submission.device)),
+        device_display: None,
+        has_member: &[],
+        derived_from: &[],
+    };
+    let authored = interpret::author(&found.interpreted, &binding, &[], &app.tables).map_err(Error::internal)?;
+    Ok((id, authored))
+}
+
+#[expect(clippy::too_many_arguments, reason = "a row has many columns, and each comes from another place")]
+fn new_reading(
+    submission: &Submission,
+    found: &Found,
+    assignment: AssignmentId,
+    patient: &str,
+    (code_id, category_ids): &(i64, Vec<i64>),
+    identifier_system: i64,
+    identifier_value: String,
+    id: String,
+    authored: Authored,
+) -> Result<NewReading, Error> {
+    let mut content_hash = [0u8; 32];
+    hex::decode_to_slice(&found.interpreted.identity.content_hash, &mut content_hash).map_err(Error::internal)?;
+    let value = authored.index.value;
+    Ok(NewReading {
+        tenant: submission.tenant(),
+        id,
+        last_updated: submission.received.received_at,
+        identifier_system,
+        identifier_value,
+        status: authored.index.status,
+        code_id: *code_id,
+        category_ids: category_ids.clone(),
+        patient_id: patient.to_owned(),
+        device_id: submission.device.to_string(),
+        effective_low: authored.index.effective.low,
+        effective_high: authored.index.effective.high,
+        value_number: value.as_ref().map(|value| value.value),
+        value_unit: value.map(|value| value.unit),
+        counted: authored.disposition.counts.lastn,
+        uplink: submission.received.id,
+        received_at: submission.received.received_at,
+        assignment,
+        content_hash,
+        decoder: submission.decoder.clone().unwrap_or_default(),
+        body: authored.json,
+    })
+}

@@ -1,0 +1,154 @@
+//! Plans and what the database said of them become answers, and the rows that follow.
+
+use std::collections::{HashMap, HashSet};
+
+use db::TenantId;
+
+use super::plan::Plan;
+use crate::error::{Error, Kind};
+use crate::fhir::readings::StoredReading;
+use crate::ingest::commit::Answer;
+use crate::ingest::model::{HeldReceipt, Outcome, Receipt, Submission, Verdict};
+use crate::ingest::sources;
+use crate::ingest::store::{HeldKey, HeldRow, Refusal};
+use crate::wiring;
+
+/// Identifier of a reading within its tenant.
+pub(super) type ReadingKey = (TenantId, String);
+
+/// What the rest of the transaction writes.
+#[derive(Default)]
+pub(super) struct Settled {
+    pub(super) stored: Vec<wiring::StoredReading>,
+    pub(super) held: Vec<HeldRow>,
+}
+
+/// Turns plans into answers, and collects what follows.
+pub(super) fn settle(
+    submissions: &[&Submission],
+    answers: &mut [Option<Answer>],
+    plans: Vec<Vec<Plan>>,
+    inserted: &HashSet<String>,
+    known: &HashMap<ReadingKey, StoredReading>,
+) -> Settled {
+    let mut settled = Settled::default();
+    for ((submission, answer), plans) in submissions.iter().zip(answers).zip(plans) {
+        if answer.is_none() {
+            *answer = Some(Ok(match &submission.verdict {
+                Verdict::Readings(_) => settle_readings(submission, plans, inserted, known, &mut settled),
+                Verdict::Nothing { reason } => empty_receipt(submission, Outcome::Nothing, Some(reason.clone())),
+                Verdict::Incomplete { reason } => empty_receipt(submission, Outcome::Incomplete, Some(reason.clone())),
+                Verdict::Undecodable { reason, detail } => {
+                    empty_receipt(submission, Outcome::Undecodable, Some(format!("{reason}: {detail}")))
+                }
+            }));
+        }
+    }
+    settled
+}
+
+fn settle_readings(
+    submission: &Submission,
+    plans: Vec<Plan>,
+    inserted: &HashSet<String>,
+    known: &HashMap<ReadingKey, StoredReading>,
+    settled: &mut Settled,
+) -> Receipt {
+    let mut receipt = empty_receipt(submission, Outcome::Nothing, None);
+    let (mut new, mut hold_first) = (0, None);
+    let mut hold = |row: HeldRow, receipt: &mut Receipt, settled: &mut Settled| {
+        hold_first.get_or_insert_with(|| row.reason.clone());
+        receipt.held.push(HeldReceipt { id: row.id, kind: row.kind.clone(), reason: row.reason.clone() });
+        settled.held.push(row);
+    };
+    for plan in plans {
+        match plan {
+            Plan::Drop(reason) => receipt.reason = Some(reason),
+            Plan::Hold(row) => hold(row, &mut receipt, settled),
+            Plan::Store(planned) if inserted.contains(&planned.row.id) => {
+                new += 1;
+                receipt.observations.push(planned.row.id.clone());
+                settled.stored.push(wiring::StoredReading {
+                    tenant: planned.row.tenant,
+                    id: planned.row.id,
+                    version: 1,
+                    patient: planned.row.patient_id,
+                    codings: planned.codings,
+                    forwarded: planned.forwarded,
+                });
+            }
+            Plan::Store(planned) => match known.get(&(planned.row.tenant, planned.row.identifier_value.clone())) {
+                Some(original)
+                    if original.content_hash.as_deref().is_none_or(|hash| hash == planned.row.content_hash) =>
+                {
+                    if !receipt.observations.contains(&original.id) {
+                        receipt.observations.push(original.id.clone());
+                    }
+                }
+                _ => hold(planned.conflict, &mut receipt, settled),
+            },
+        }
+    }
+    receipt.outcome = match hold_first {
+        _ if new > 0 => Outcome::Stored,
+        Some(reason) if reason == "unassigned" => Outcome::Unassigned,
+        Some(_) => Outcome::Held,
+        None if !receipt.observations.is_empty() => Outcome::Duplicate,
+        None => Outcome::Nothing,
+    };
+    if receipt.reason.is_none() {
+        receipt.reason = receipt.held.first().map(|held| held.reason.clone());
+    }
+    receipt
+}
+
+fn empty_receipt(submission: &Submission, outcome: Outcome, reason: Option<String>) -> Receipt {
+    Receipt {
+        uplink: submission.received.id,
+        outcome,
+        observations: Vec::new(),
+        held: Vec::new(),
+        reason,
+        warnings: submission.warnings.clone(),
+    }
+}
+
+/// Those that end before anything is stored: refused sources and repeated keys.
+pub(super) fn early_answers(
+    submissions: &[&Submission],
+    refusals: &[Option<Refusal>],
+    taken: &[HeldKey],
+) -> Vec<Option<Answer>> {
+    submissions
+        .iter()
+        .zip(refusals)
+        .map(|(submission, refusal)| match refusal {
+            Some(Refusal::Revoked) => Some(Err(sources::unknown())),
+            Some(Refusal::Inactive) => Some(Err(sources::deactivated())),
+            None => repeated(submission, taken),
+        })
+        .collect()
+}
+
+/// The first answer again, when a key of the submission is held by an earlier uplink.
+fn repeated(submission: &Submission, taken: &[HeldKey]) -> Option<Answer> {
+    submission.keys.iter().find_map(|key| {
+        let held = taken.iter().find(|held| held.source_id == submission.source_id() && held.key == key.key)?;
+        let same_body = held.answer.get("bodyHash").and_then(serde_json::Value::as_str) == Some(hex::encode(submission.received.body_hash).as_str());
+        if key.chosen && !same_body {
+            return Some(Err(Error::new(
+                Kind::Conflict,
+                "idempotency-key.reused",
+                "This Idempotency-Key was used for another body within the last day. A new uplink needs a new key; nothing of this one was kept.",
+            )));
+        }
+        let first = held.answer.get("receipt").cloned().and_then(|receipt| serde_json::from_value::<Receipt>(receipt).ok());
+        let mut receipt = first.unwrap_or_else(|| empty_receipt(submission, Outcome::Duplicate, None));
+        receipt.uplink = held.uplink_id;
+        receipt.outcome = Outcome::Duplicate;
+        if !key.chosen {
+            receipt.reason = Some("repeated-within-window".to_owned());
+        }
+        Some(Ok(receipt))
+    })
+}

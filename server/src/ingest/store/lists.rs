@@ -1,0 +1,220 @@
+//! What operators read: uplinks, the quarantine, and what a replay needs.
+
+use chrono::{DateTime, Utc};
+use db::{DeviceId, TenantId, TenantScope, UplinkId};
+use diesel::prelude::*;
+use diesel::sql_types::{Array, BigInt, Bytea, Integer, Nullable, Text, Timestamptz, Uuid as SqlUuid};
+use diesel_async::{AsyncPgConnection, RunQueryDsl};
+
+use crate::ingest::http::{QuarantineItem, Uplink, UplinkFilter};
+use crate::ingest::model::Received;
+
+#[derive(QueryableByName)]
+struct UplinkRow {
+    #[diesel(sql_type = SqlUuid)]
+    id: UplinkId,
+    #[diesel(sql_type = SqlUuid)]
+    tenant_id: TenantId,
+    #[diesel(sql_type = Timestamptz)]
+    received_at: DateTime<Utc>,
+    #[diesel(sql_type = Nullable<SqlUuid>)]
+    device_id: Option<DeviceId>,
+    #[diesel(sql_type = Text)]
+    channel: String,
+    #[diesel(sql_type = Text)]
+    content_type: String,
+    #[diesel(sql_type = Integer)]
+    body_size: i32,
+    #[diesel(sql_type = Bytea)]
+    body_hash: Vec<u8>,
+    #[diesel(sql_type = Text)]
+    outcome: String,
+    #[diesel(sql_type = Nullable<Text>)]
+    reason: Option<String>,
+    #[diesel(sql_type = Nullable<Text>)]
+    decoder: Option<String>,
+    #[diesel(sql_type = Array<Text>)]
+    warnings: Vec<String>,
+}
+
+impl From<UplinkRow> for Uplink {
+    fn from(row: UplinkRow) -> Self {
+        Self {
+            id: row.id,
+            tenant: row.tenant_id,
+            received_at: row.received_at,
+            device: row.device_id,
+            channel: row.channel,
+            content_type: row.content_type,
+            size: row.body_size,
+            hash: hex::encode(row.body_hash),
+            outcome: row.outcome,
+            reason: row.reason,
+            decoder: row.decoder,
+            warnings: row.warnings,
+        }
+    }
+}
+
+const UPLINK_COLUMNS: &str = "id, tenant_id, received_at, device_id, channel, content_type, body_size, body_hash, outcome, reason, decoder_name || ' ' || decoder_version AS decoder, warnings";
+
+/// The receipt time is in the id (UUIDv7, milliseconds), so that only one partition is read.
+fn received_at(id: UplinkId) -> Option<DateTime<Utc>> {
+    let (seconds, nanoseconds) = id.0.get_timestamp()?.to_unix();
+    DateTime::from_timestamp(i64::try_from(seconds).ok()?, nanoseconds)
+}
+
+/// Some uplinks of the scope, after an id.
+pub async fn list_uplinks(
+    conn: &mut AsyncPgConnection,
+    scope: &TenantScope,
+    filter: &UplinkFilter,
+    after: UplinkId,
+    limit: i64,
+) -> QueryResult<Vec<Uplink>> {
+    let rows: Vec<UplinkRow> = diesel::sql_query(format!(
+        "SELECT {UPLINK_COLUMNS} FROM uplink WHERE tenant_id = ANY($1) AND id > $2 \
+         AND ($3::uuid IS NULL OR device_id = $3) AND ($4::text IS NULL OR outcome = $4) ORDER BY id LIMIT $5"
+    ))
+    .bind::<Array<SqlUuid>, _>(scope.tenants())
+    .bind::<SqlUuid, _>(after)
+    .bind::<Nullable<SqlUuid>, _>(filter.device)
+    .bind::<Nullable<Text>, _>(filter.outcome.as_deref())
+    .bind::<BigInt, _>(limit)
+    .load(conn)
+    .await?;
+    Ok(rows.into_iter().map(Uplink::from).collect())
+}
+
+/// One uplink of the scope.
+pub async fn find_uplink(
+    conn: &mut AsyncPgConnection,
+    scope: &TenantScope,
+    id: UplinkId,
+) -> QueryResult<Option<Uplink>> {
+    let Some(received_at) = received_at(id) else { return Ok(None) };
+    let row: Option<UplinkRow> = diesel::sql_query(format!("SELECT {UPLINK_COLUMNS} FROM uplink WHERE tenant_id = ANY($1) AND id = $2 AND received_at BETWEEN $3 - interval '1 second' AND $3 + interval '1 second'"))
+        .bind::<Array<SqlUuid>, _>(scope.tenants())
+        .bind::<SqlUuid, _>(id)
+        .bind::<Timestamptz, _>(received_at)
+        .get_result(conn)
+        .await
+        .optional()?;
+    Ok(row.map(Uplink::from))
+}
+
+#[derive(QueryableByName)]
+struct ItemRow {
+    #[diesel(sql_type = SqlUuid)]
+    uplink_id: UplinkId,
+    #[diesel(sql_type = SqlUuid)]
+    tenant_id: TenantId,
+    #[diesel(sql_type = Timestamptz)]
+    received_at: DateTime<Utc>,
+    #[diesel(sql_type = Nullable<SqlUuid>)]
+    device_id: Option<DeviceId>,
+    #[diesel(sql_type = Text)]
+    reason: String,
+    #[diesel(sql_type = Text)]
+    detail: String,
+    #[diesel(sql_type = Text)]
+    state: String,
+    #[diesel(sql_type = Integer)]
+    attempts: i32,
+}
+
+/// Some quarantined uplinks of the scope, after an id.
+pub async fn list_quarantine(
+    conn: &mut AsyncPgConnection,
+    scope: &TenantScope,
+    state: &str,
+    after: UplinkId,
+    limit: i64,
+) -> QueryResult<Vec<QuarantineItem>> {
+    let rows: Vec<ItemRow> = diesel::sql_query(
+        "SELECT uplink_id, tenant_id, received_at, device_id, reason, detail, state, attempts FROM quarantine \
+         WHERE tenant_id = ANY($1) AND state = $2 AND uplink_id > $3 ORDER BY uplink_id LIMIT $4",
+    )
+    .bind::<Array<SqlUuid>, _>(scope.tenants())
+    .bind::<Text, _>(state)
+    .bind::<SqlUuid, _>(after)
+    .bind::<BigInt, _>(limit)
+    .load(conn)
+    .await?;
+    Ok(rows
+        .into_iter()
+        .map(|row| QuarantineItem {
+            uplink: row.uplink_id,
+            tenant: row.tenant_id,
+            received_at: row.received_at,
+            device: row.device_id,
+            reason: row.reason,
+            detail: row.detail,
+            state: row.state,
+            attempts: row.attempts,
+        })
+        .collect())
+}
+
+/// A quarantined uplink with its bytes, if they are still there.
+pub struct KeptUplink {
+    /// Whose.
+    pub tenant: TenantId,
+    /// The device.
+    pub device: Option<DeviceId>,
+    /// The raw side; none when the bytes were dropped.
+    pub received: Option<Received>,
+}
+
+#[derive(QueryableByName)]
+struct KeptRow {
+    #[diesel(sql_type = SqlUuid)]
+    tenant_id: TenantId,
+    #[diesel(sql_type = Timestamptz)]
+    received_at: DateTime<Utc>,
+    #[diesel(sql_type = Nullable<SqlUuid>)]
+    device_id: Option<DeviceId>,
+    #[diesel(sql_type = Nullable<Timestamptz>)]
+    captured_at: Option<DateTime<Utc>>,
+    #[diesel(sql_type = Text)]
+    channel: String,
+    #[diesel(sql_type = Text)]
+    content_type: String,
+    #[diesel(sql_type = Nullable<Bytea>)]
+    body: Option<Vec<u8>>,
+    #[diesel(sql_type = Bytea)]
+    body_hash: Vec<u8>,
+}
+
+/// An open item of the quarantine, with what was received.
+pub async fn kept_uplink(
+    conn: &mut AsyncPgConnection,
+    scope: &TenantScope,
+    id: UplinkId,
+) -> QueryResult<Option<KeptUplink>> {
+    let row: Option<KeptRow> = diesel::sql_query(
+        "SELECT u.tenant_id, u.received_at, u.device_id, u.captured_at, u.channel, u.content_type, u.body, u.body_hash \
+         FROM quarantine q JOIN uplink u ON u.tenant_id = q.tenant_id AND u.id = q.uplink_id AND u.received_at = q.received_at \
+         WHERE q.tenant_id = ANY($1) AND q.uplink_id = $2 AND q.state = 'open'",
+    )
+    .bind::<Array<SqlUuid>, _>(scope.tenants())
+    .bind::<SqlUuid, _>(id)
+    .get_result(conn)
+    .await
+    .optional()?;
+    Ok(row.map(|row| KeptUplink {
+        tenant: row.tenant_id,
+        device: row.device_id,
+        received: row.body.and_then(|body| {
+            Some(Received {
+                id,
+                received_at: row.received_at,
+                captured_at: row.captured_at,
+                channel: row.channel,
+                content_type: row.content_type,
+                body,
+                body_hash: row.body_hash.try_into().ok()?,
+            })
+        }),
+    }))
+}

@@ -1,0 +1,127 @@
+//! What the commit asks before it writes: may the sources send, and who wore the devices.
+
+use chrono::{DateTime, Utc};
+use db::{AssignmentId, CredentialId, DeviceId, TenantId, UplinkId};
+use diesel::prelude::*;
+use diesel::sql_types::{Array, BigInt, Bool, Nullable, Text, Timestamptz, Uuid as SqlUuid};
+use diesel_async::{AsyncPgConnection, RunQueryDsl};
+
+/// Why a source may not send, asked inside the commit transaction.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refusal {
+    /// Its token was revoked.
+    Revoked,
+    /// It, or its tenant, was deactivated.
+    Inactive,
+}
+
+#[derive(QueryableByName)]
+struct RefusalRow {
+    #[diesel(sql_type = Nullable<Text>)]
+    refusal: Option<String>,
+}
+
+/// For each source in order: whether it may send now.
+pub async fn refusals(
+    mut conn: &AsyncPgConnection,
+    credentials: Vec<CredentialId>,
+    tenants: Vec<TenantId>,
+    devices: Vec<DeviceId>,
+) -> QueryResult<Vec<Option<Refusal>>> {
+    let rows: Vec<RefusalRow> = diesel::sql_query(
+        "SELECT CASE WHEN s.credential <> '00000000-0000-0000-0000-000000000000' AND (c.id IS NULL OR c.revoked_at IS NOT NULL) THEN 'revoked' \
+                     WHEN NOT coalesce(t.active, false) OR NOT coalesce(d.active, false) OR d.enrolled_until <= now() THEN 'inactive' END AS refusal \
+         FROM unnest($1, $2, $3) WITH ORDINALITY AS s(credential, tenant, device, n) \
+         LEFT JOIN source_credential c ON c.id = s.credential \
+         LEFT JOIN tenant t ON t.id = s.tenant \
+         LEFT JOIN device d ON d.tenant_id = s.tenant AND d.id = s.device \
+         ORDER BY s.n",
+    )
+    .bind::<Array<SqlUuid>, _>(credentials)
+    .bind::<Array<SqlUuid>, _>(tenants)
+    .bind::<Array<SqlUuid>, _>(devices)
+    .load(&mut conn)
+    .await?;
+    Ok(rows
+        .into_iter()
+        .map(|row| match row.refusal.as_deref() {
+            Some("revoked") => Some(Refusal::Revoked),
+            Some(_) => Some(Refusal::Inactive),
+            None => None,
+        })
+        .collect())
+}
+
+/// What a reading needs in order to find its wearer.
+#[derive(Debug, Clone)]
+pub struct WearerQuestion {
+    /// Whose device.
+    pub tenant: TenantId,
+    /// Which device.
+    pub device: DeviceId,
+    /// User slot; empty when the payload names none.
+    pub slot: String,
+    /// When it was measured.
+    pub at: DateTime<Utc>,
+    /// The time is a guess: whether there were several wearers matters.
+    pub untrusted: bool,
+}
+
+/// Who wore a device at a time.
+#[derive(Debug, Clone, QueryableByName)]
+pub struct Wearer {
+    /// The assignment, if there was one.
+    #[diesel(sql_type = Nullable<SqlUuid>)]
+    pub assignment: Option<AssignmentId>,
+    /// Its patient.
+    #[diesel(sql_type = Nullable<Text>)]
+    pub patient: Option<String>,
+    /// How many different people ever wore it in that slot; 0 when it was not asked.
+    #[diesel(sql_type = BigInt)]
+    pub wearers: i64,
+}
+
+/// For each question in order: who wore it. A slot of its own wins over the device's only wearer.
+pub async fn wearers(mut conn: &AsyncPgConnection, questions: &[WearerQuestion]) -> QueryResult<Vec<Wearer>> {
+    diesel::sql_query(
+        "SELECT a.id AS assignment, a.patient_id AS patient, coalesce(w.wearers, 0) AS wearers \
+         FROM unnest($1, $2, $3, $4, $5) WITH ORDINALITY AS r(tenant, device, slot, at, untrusted, n) \
+         LEFT JOIN LATERAL (SELECT a.id, a.patient_id FROM assignment a \
+             WHERE a.tenant_id = r.tenant AND a.device_id = r.device AND a.slot IN (r.slot, '') \
+               AND a.worn_from <= r.at AND (a.worn_until IS NULL OR r.at < a.worn_until) \
+             ORDER BY a.slot DESC LIMIT 1) a ON true \
+         LEFT JOIN LATERAL (SELECT count(DISTINCT w.patient_id) AS wearers FROM assignment w \
+             WHERE w.tenant_id = r.tenant AND w.device_id = r.device AND w.slot IN (r.slot, '')) w ON r.untrusted \
+         ORDER BY r.n",
+    )
+    .bind::<Array<SqlUuid>, _>(questions.iter().map(|q| q.tenant).collect::<Vec<_>>())
+    .bind::<Array<SqlUuid>, _>(questions.iter().map(|q| q.device).collect::<Vec<_>>())
+    .bind::<Array<Text>, _>(questions.iter().map(|q| q.slot.as_str()).collect::<Vec<_>>())
+    .bind::<Array<Timestamptz>, _>(questions.iter().map(|q| q.at).collect::<Vec<_>>())
+    .bind::<Array<Bool>, _>(questions.iter().map(|q| q.untrusted).collect::<Vec<_>>())
+    .load(&mut conn)
+    .await
+}
+
+#[derive(QueryableByName)]
+struct Count {
+    #[diesel(sql_type = BigInt)]
+    count: i64,
+}
+
+/// Whether an uplink was committed, asked after a connection was lost during COMMIT.
+pub async fn is_committed(
+    conn: &mut AsyncPgConnection,
+    tenant: TenantId,
+    uplink: UplinkId,
+    received_at: DateTime<Utc>,
+) -> QueryResult<bool> {
+    let row: Count =
+        diesel::sql_query("SELECT count(*) AS count FROM uplink WHERE tenant_id = $1 AND id = $2 AND received_at = $3")
+            .bind::<SqlUuid, _>(tenant)
+            .bind::<SqlUuid, _>(uplink)
+            .bind::<Timestamptz, _>(received_at)
+            .get_result(conn)
+            .await?;
+    Ok(row.count > 0)
+}
