@@ -106,6 +106,11 @@ impl Ready {
         Ok(Measured { server: self.server, cost, syncs_before })
     }
 
+    /// Ends the server when nothing is to be measured.
+    pub(super) async fn finish(self) {
+        self.server.stop().await;
+    }
+
     /// Runs the load on a thread of its own, and says how far it is.
     async fn drive(&self, from: u32, until: u32) -> anyhow::Result<Driven> {
         let load = Load {

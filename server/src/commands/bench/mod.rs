@@ -18,7 +18,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context, ensure};
-use clap::Args;
+use clap::{Args, ValueEnum};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
@@ -48,6 +48,10 @@ pub struct BenchArgs {
     /// A run of about five seconds (1,000 payloads, 20 devices): shows that everything works, not how fast it is.
     #[arg(long, conflicts_with_all = ["payloads", "devices"])]
     quick: bool,
+    /// Measure this part alone, as often as --payloads says: for a profile, or while working on one thing. Without it
+    /// everything is measured.
+    #[arg(long, value_enum)]
+    only: Option<Part>,
     /// Print JSON in place of the table.
     #[arg(long)]
     json: bool,
@@ -55,6 +59,17 @@ pub struct BenchArgs {
     /// that lives in memory a commit costs nothing.
     #[arg(long)]
     dir: Option<PathBuf>,
+}
+
+/// A part of the measurement.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Part {
+    /// Bare inserts of the same texts.
+    Floor,
+    /// Payloads to acknowledged commits.
+    Ingest,
+    /// The sandbox alone.
+    Decode,
 }
 
 /// Runs it. SIGINT and SIGTERM end it early, with nothing left behind.
@@ -101,20 +116,36 @@ async fn measure(
     let mut observer = postgres::connect(owner).await?;
     let postgres = postgres::durable_version(&mut observer).await?;
 
-    let calls = if args.quick { 100 } else { 2000 };
-    let decode = tokio::task::spawn_blocking(move || decode::measure(calls)).await??;
-
+    let wants = |part: Part| args.only.is_none_or(|only| only == part);
+    let mut report = Report { date, machine: machine(postgres), ratios: None, ingest: None, floor: None, decode: None };
+    if wants(Part::Decode) {
+        let calls = if args.quick { 100 } else { 2000 };
+        report.decode = Some(tokio::task::spawn_blocking(move || decode::measure(calls)).await??);
+    }
+    if args.only == Some(Part::Decode) {
+        return Ok(report);
+    }
     let size = args.size();
     let ready = Ready::prepare(Server::start(config, database).await?, size, stop).await?;
     let templates = floor::prepare(&mut observer).await?;
     // Half of the floor before and half after: a machine that gets busier or slower meanwhile shows itself.
-    let before = floor::measure(owner, &templates, size.payloads / 2).await?;
-    let measured = ready.measure(&mut observer).await?;
-    let ingest = measured.finish(&mut observer).await?;
-    let after = floor::measure(owner, &templates, size.payloads / 2).await?;
-
-    let ratios = Ratios::new(&before, &after, &ingest);
-    Ok(Report { date, machine: machine(postgres), ratios, ingest, floor: FloorCost::new(&before, &after), decode })
+    let mut floors = Vec::new();
+    if wants(Part::Floor) {
+        floors.push(floor::measure(owner, &templates, size.payloads / 2).await?);
+    }
+    if wants(Part::Ingest) {
+        report.ingest = Some(ready.measure(&mut observer).await?.finish(&mut observer).await?);
+    } else {
+        ready.finish().await;
+    }
+    if wants(Part::Floor) {
+        floors.push(floor::measure(owner, &templates, size.payloads / 2).await?);
+    }
+    if let [before, after] = floors.as_slice() {
+        report.floor = Some(FloorCost::new(before, after));
+        report.ratios = report.ingest.as_ref().map(|ingest| Ratios::new(before, after, ingest));
+    }
+    Ok(report)
 }
 
 impl BenchArgs {

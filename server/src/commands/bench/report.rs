@@ -16,10 +16,14 @@ pub(super) struct Report {
     pub(super) date: String,
     pub(super) machine: Machine,
     /// What is compared with what; only these carry over from machine to machine.
-    pub(super) ratios: Ratios,
-    pub(super) ingest: IngestCost,
-    pub(super) floor: FloorCost,
-    pub(super) decode: Vec<ModelCost>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) ratios: Option<Ratios>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) ingest: Option<IngestCost>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) floor: Option<FloorCost>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) decode: Option<Vec<ModelCost>>,
 }
 
 /// Where it ran.
@@ -92,49 +96,72 @@ impl Report {
     }
 
     fn write(&self, out: &mut String) -> std::fmt::Result {
-        let Self { date, machine, ratios, ingest, floor, decode } = self;
+        let Self { date, machine, .. } = self;
         writeln!(out, "{date}, {} × {}", machine.cores, machine.processor)?;
         writeln!(out, "PostgreSQL {}, {} build", machine.postgres, machine.profile)?;
         if machine.profile != "release" {
             writeln!(out, "Not an optimised build: its figures say nothing about what is deployed (make bench).")?;
         }
-        writeln!(out, "\nratio: time of the floor ÷ our time, a payload (1: as fast as bare inserts)")?;
-        writeln!(out, "{:<40}{:>12.2}", "ingest", ratios.ingest_to_floor)?;
-        writeln!(out, "{:<40}{:>12.2}", "  against the floor before", ratios.against_floor_before)?;
-        writeln!(out, "{:<40}{:>12.2}", "  against the floor after", ratios.against_floor_after)?;
-
-        writeln!(out, "\n{:<40}{:>12}{:>12}", "a payload", "ours", "floor")?;
-        let mut pair = |what: &str, ours: f64, floor: f64, digits: usize| {
-            writeln!(out, "{what:<40}{ours:>12.digits$}{floor:>12.digits$}")
-        };
-        pair("µs", ingest.microseconds_per_payload, floor.microseconds_per_payload, 1)?;
-        pair("Observations", ingest.observations_per_payload, floor.observations_per_payload, 2)?;
-        pair("rows", ingest.rows_per_payload, 1.0 + floor.observations_per_payload, 2)?;
-        pair("WAL bytes", ingest.wal_bytes_per_payload, floor.wal_bytes_per_payload, 0)?;
-
-        let connections = ingest.connections;
-        writeln!(out, "\ningest: {} payloads, {connections} connections", ingest.payloads)?;
-        let mut line = |what: &str, value: f64, digits: usize| writeln!(out, "{what:<40}{value:>12.digits$}");
-        line("payloads/s", ingest.payloads_per_second, 0)?;
-        line("latency p50, ms", ingest.p50_ms, 2)?;
-        line("latency p99, ms", ingest.p99_ms, 2)?;
-        line("latency p99.9, ms", ingest.p999_ms, 2)?;
-        line("payloads a group commit", ingest.payloads_per_commit, 1)?;
-        line("deliveries a payload", ingest.deliveries_per_payload, 2)?;
-        line("WAL syncs a payload", ingest.wal_syncs_per_payload, 4)?;
-        match ingest.load_cpu_ms_per_payload {
-            Some(load) => {
-                line("CPU-ms a payload, server", ingest.server_cpu_ms_per_payload, 3)?;
-                line("CPU-ms a payload, load generator", load, 3)?;
+        self.ratios.as_ref().map_or(Ok(()), |ratios| ratios.write(out))?;
+        self.floor.as_ref().map_or(Ok(()), |floor| floor.write(out))?;
+        self.ingest.as_ref().map_or(Ok(()), |ingest| ingest.write(out))?;
+        if let Some(decode) = &self.decode {
+            writeln!(
+                out,
+                "\n{:<20}{:>9}{:>14}{:>12}{:>12}",
+                "decode, fresh", "examples", "median µs", "p99 µs", "fuel"
+            )?;
+            for cost in decode {
+                let ModelCost { model, examples, median_us, p99_us, fuel, .. } = cost;
+                writeln!(out, "{model:<20}{examples:>9}{median_us:>14.1}{p99_us:>12.1}{fuel:>12}")?;
             }
-            None => line("CPU-ms a payload, server and load", ingest.server_cpu_ms_per_payload, 3)?,
-        }
-
-        writeln!(out, "\n{:<20}{:>9}{:>14}{:>12}{:>12}", "decode, fresh", "examples", "median µs", "p99 µs", "fuel")?;
-        for cost in decode {
-            let ModelCost { model, examples, median_us, p99_us, fuel, .. } = cost;
-            writeln!(out, "{model:<20}{examples:>9}{median_us:>14.1}{p99_us:>12.1}{fuel:>12}")?;
         }
         Ok(())
+    }
+}
+
+fn line(out: &mut String, what: &str, value: f64, digits: usize) -> std::fmt::Result {
+    writeln!(out, "{what:<40}{value:>12.digits$}")
+}
+
+impl Ratios {
+    fn write(&self, out: &mut String) -> std::fmt::Result {
+        writeln!(out, "\nratio: time of the floor ÷ our time, a payload (1: as fast as bare inserts)")?;
+        line(out, "ingest", self.ingest_to_floor, 2)?;
+        line(out, "  against the floor before", self.against_floor_before, 2)?;
+        line(out, "  against the floor after", self.against_floor_after, 2)
+    }
+}
+
+impl FloorCost {
+    fn write(&self, out: &mut String) -> std::fmt::Result {
+        writeln!(out, "\nfloor: {} payloads", self.payloads)?;
+        line(out, "µs a payload", self.microseconds_per_payload, 1)?;
+        line(out, "rows a payload", 1.0 + self.observations_per_payload, 2)?;
+        line(out, "WAL bytes a payload", self.wal_bytes_per_payload, 0)
+    }
+}
+
+impl IngestCost {
+    fn write(&self, out: &mut String) -> std::fmt::Result {
+        writeln!(out, "\ningest: {} payloads, {} connections", self.payloads, self.connections)?;
+        line(out, "µs a payload", self.microseconds_per_payload, 1)?;
+        line(out, "payloads/s", self.payloads_per_second, 0)?;
+        line(out, "latency p50, ms", self.p50_ms, 2)?;
+        line(out, "latency p99, ms", self.p99_ms, 2)?;
+        line(out, "latency p99.9, ms", self.p999_ms, 2)?;
+        line(out, "payloads a group commit", self.payloads_per_commit, 1)?;
+        line(out, "rows a payload", self.rows_per_payload, 2)?;
+        line(out, "Observations a payload", self.observations_per_payload, 2)?;
+        line(out, "deliveries a payload", self.deliveries_per_payload, 2)?;
+        line(out, "WAL bytes a payload", self.wal_bytes_per_payload, 0)?;
+        line(out, "WAL syncs a payload", self.wal_syncs_per_payload, 4)?;
+        match self.load_cpu_ms_per_payload {
+            Some(load) => {
+                line(out, "CPU-ms a payload, server", self.server_cpu_ms_per_payload, 3)?;
+                line(out, "CPU-ms a payload, load generator", load, 3)
+            }
+            None => line(out, "CPU-ms a payload, server and load", self.server_cpu_ms_per_payload, 3),
+        }
     }
 }
