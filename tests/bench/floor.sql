@@ -30,14 +30,14 @@ CREATE TABLE floor.observation (
 );
 
 -- section: batch
--- $1 tenant, $2 time; of the uplinks $3 ids, $4 devices, $5 frames; of the Observations $6 ids, $7 uplinks, $8 patients,
--- $9 texts.
+-- $1 tenant, $2 time; of the uplinks $3 ids, $4 devices, $5 channels, $6 frames; of the Observations $7 ids, $8 uplinks,
+-- $9 patients, $10 texts.
 
 WITH uplinks AS (
     INSERT INTO floor.uplink (tenant_id, id, received_at, device_id, channel, body)
-    SELECT $1, u.id, $2, u.device_id, '2A35', u.body
-    FROM unnest($3, $4, $5) AS u (id, device_id, body)
+    SELECT $1, u.id, $2, u.device_id, u.channel, u.body
+    FROM unnest($3, $4, $5, $6) AS u (id, device_id, channel, body)
 )
 INSERT INTO floor.observation (tenant_id, id, uplink_id, patient_id, effective_at, body)
 SELECT $1, o.id, o.uplink_id, o.patient_id, $2, o.body
-FROM unnest($6, $7, $8, $9) AS o (id, uplink_id, patient_id, body);
+FROM unnest($7, $8, $9, $10) AS o (id, uplink_id, patient_id, body);

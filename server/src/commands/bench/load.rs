@@ -1,4 +1,4 @@
-//! The load: connections that each post one payload after the other, as fast as they are answered.
+//! The closed loop: connections that each post one payload after the other, as fast as they are answered.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -6,41 +6,46 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::ensure;
-use nix::sys::resource::{Usage, UsageWho, getrusage};
+use serde::Deserialize;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use super::client::{Connection, Request};
-use super::clinic::Cuff;
-use super::payload::{self, blood_pressure};
+use super::client::Connection;
+use super::clinic::Clinic;
 
 /// What is sent.
 #[derive(Clone)]
 pub(super) struct Load {
     pub(super) address: SocketAddr,
-    pub(super) cuffs: Arc<[Cuff]>,
-    /// Number of the first payload, and of the one after the last. No number is ever sent twice.
-    pub(super) from: u32,
+    pub(super) clinic: Arc<Clinic>,
+    /// Number of the payload after the last. No number is ever sent twice.
     pub(super) until: u32,
-    pub(super) connections: u16,
-    /// The next number: shows how far it is.
+    pub(super) connections: u32,
+    /// Whether the ids of the stored Observations are wanted.
+    pub(super) receipts: bool,
+    /// The next number, from the first on: shows how far it is.
     pub(super) next: Arc<AtomicU32>,
     pub(super) stop: CancellationToken,
 }
 
 /// What came of it.
+#[derive(Default)]
 pub(super) struct Driven {
     /// From the first request to the last answer, with every connection open before.
     pub(super) elapsed: Duration,
     /// From a request to its answer.
     pub(super) latencies: Vec<Duration>,
-    /// Processor time of this process meanwhile: server and load.
-    pub(super) process_cpu: Duration,
-    /// Processor time of the load alone, where the system tells it of a thread.
-    pub(super) load_cpu: Option<Duration>,
+    /// If they were wanted: each payload's number, and the Observations that it became.
+    pub(super) receipts: Vec<(u32, Vec<String>)>,
 }
 
-/// Runs the load on the calling thread alone, so that its processor time can be told from the server's.
+/// Of the answer to an uplink.
+#[derive(Deserialize)]
+struct Receipt {
+    observations: Vec<String>,
+}
+
+/// Runs the load on the calling thread alone, so that it takes no more than one processor.
 ///
 /// # Errors
 /// The first answer that is not 201.
@@ -51,68 +56,40 @@ pub(super) fn drive(load: &Load) -> anyhow::Result<Driven> {
         for _ in 0..load.connections {
             connections.push(Connection::open(load.address).await?);
         }
-        load.next.store(load.from, Ordering::Relaxed);
-        let (process, thread) = (processor_time()?, thread_processor_time()?);
         let started = Instant::now();
         let mut senders = JoinSet::new();
         for connection in connections {
             senders.spawn(send(load.clone(), connection));
         }
-        let mut latencies = Vec::new();
+        let mut all = Driven::default();
         while let Some(sent) = senders.join_next().await {
-            latencies.extend(sent??);
+            let sent = sent??;
+            all.latencies.extend(sent.latencies);
+            all.receipts.extend(sent.receipts);
         }
-        let elapsed = started.elapsed();
-        let process_cpu = processor_time()?.saturating_sub(process);
-        let load_cpu = thread_processor_time()?.zip(thread).map(|(after, before)| after.saturating_sub(before));
-        Ok(Driven { elapsed, latencies, process_cpu, load_cpu })
+        all.elapsed = started.elapsed();
+        all.receipts.sort_unstable();
+        Ok(all)
     })
 }
 
-async fn send(load: Load, mut connection: Connection) -> anyhow::Result<Vec<Duration>> {
-    let path = format!("/ingest/v1/uplinks?channel={}", payload::CHANNEL);
-    let devices = u32::try_from(load.cuffs.len())?;
-    let mut latencies = Vec::new();
+async fn send(load: Load, mut connection: Connection) -> anyhow::Result<Driven> {
+    let mut sent = Driven::default();
+    let mut request = Vec::with_capacity(512);
     while !load.stop.is_cancelled() {
         let number = load.next.fetch_add(1, Ordering::Relaxed);
         if number >= load.until {
             break;
         }
-        let Some(cuff) = load.cuffs.get(usize::try_from(number % devices)?) else { break };
-        let body = blood_pressure(number / devices);
-        let request = Request {
-            method: "POST",
-            path: &path,
-            token: &cuff.token,
-            media_type: "application/octet-stream",
-            body: &body,
-        };
+        load.clinic.request(number, &mut request);
         let started = Instant::now();
-        let answer = connection.send(&request).await?;
-        latencies.push(started.elapsed());
-        let text = || String::from_utf8_lossy(&answer.body).into_owned();
-        ensure!(answer.status == 201, "a payload was answered {}, not 201: {}", answer.status, text());
+        let answer = connection.exchange(&request).await?;
+        sent.latencies.push(started.elapsed());
+        ensure!(answer.status == 201, "a payload was answered {}, not 201: {}", answer.status, answer.text());
+        if load.receipts {
+            let receipt: Receipt = serde_json::from_slice(answer.body)?;
+            sent.receipts.push((number, receipt.observations));
+        }
     }
-    Ok(latencies)
-}
-
-fn processor_time() -> anyhow::Result<Duration> {
-    Ok(sum(&getrusage(UsageWho::RUSAGE_SELF)?))
-}
-
-#[cfg(target_os = "linux")]
-fn thread_processor_time() -> anyhow::Result<Option<Duration>> {
-    Ok(Some(sum(&getrusage(UsageWho::RUSAGE_THREAD)?)))
-}
-
-#[cfg(not(target_os = "linux"))]
-fn thread_processor_time() -> anyhow::Result<Option<Duration>> {
-    Ok(None)
-}
-
-fn sum(usage: &Usage) -> Duration {
-    let microseconds = |time: nix::sys::time::TimeVal| {
-        u64::try_from(time.tv_sec()).unwrap_or_default() * 1_000_000 + u64::try_from(time.tv_usec()).unwrap_or_default()
-    };
-    Duration::from_micros(microseconds(usage.user_time()) + microseconds(usage.system_time()))
+    Ok(sent)
 }

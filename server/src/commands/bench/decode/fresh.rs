@@ -3,35 +3,30 @@
 use plugin_host::Surface;
 use serde::Serialize;
 
-use super::percentile::Sorted;
+use super::super::percentile::Sorted;
+use super::WARM_UP;
 use crate::fleet::Decoders;
-use crate::ingest::Tables;
-
-/// Runs before those that count.
-const WARM_UP: u32 = 50;
 
 /// What decoding the payloads of one model costs.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct ModelCost {
+pub(in super::super) struct ModelCost {
     /// The model.
-    pub(super) model: String,
+    pub(in super::super) model: String,
     /// Examples that give readings; each ran as often as the others.
-    pub(super) examples: usize,
+    pub(in super::super) examples: usize,
     /// Calls that count.
-    pub(super) calls: usize,
+    pub(in super::super) calls: usize,
     /// Microseconds: instance, call, check of the answer.
-    pub(super) median_us: f64,
+    pub(in super::super) median_us: f64,
     /// Microseconds.
-    pub(super) p99_us: f64,
+    pub(in super::super) p99_us: f64,
     /// The most that any example burnt.
-    pub(super) fuel: u64,
+    pub(in super::super) fuel: u64,
 }
 
 /// Measures; CPU work on the calling thread.
-pub(super) fn measure(calls_per_example: u32) -> anyhow::Result<Vec<ModelCost>> {
-    let tables = Tables::load()?;
-    let decoders = Decoders::open(None, None, &tables.units, &tables.vitals)?;
+pub(super) fn measure(decoders: &Decoders, calls_per_example: u32) -> anyhow::Result<Vec<ModelCost>> {
     let mut costs = Vec::new();
     for served in decoders.models() {
         let decoder = &served.decoder;
