@@ -33,6 +33,32 @@ pub async fn readings_stored(conn: &AsyncPgConnection, readings: &[StoredReading
     forward::readings_stored(conn, readings).await
 }
 
+/// An Observation that exists got a new version, in the running transaction.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RevisedReading {
+    /// Whose.
+    pub tenant: TenantId,
+    /// The Observation's id.
+    pub id: String,
+    /// The new version.
+    pub version: i32,
+    /// The patient's id.
+    pub patient: String,
+    /// `code`, as system and code.
+    pub codings: Vec<(String, String)>,
+    /// Whether endpoints that had no version yet get this one.
+    pub offered: bool,
+}
+
+/// Inside the transaction of a new version: deliveries are born for every endpoint that was sent an earlier one, and for
+/// those that want it.
+///
+/// # Errors
+/// The database's error; the transaction has to be rolled back then.
+pub async fn readings_revised(conn: &AsyncPgConnection, readings: &[RevisedReading]) -> QueryResult<()> {
+    forward::readings_revised(conn, readings).await
+}
+
 /// After the commit: whoever waits is woken. Losing this costs at most a poll interval.
 pub fn readings_committed(app: &App) {
     app.doorbell.ring();

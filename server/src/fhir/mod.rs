@@ -17,6 +17,7 @@ mod intake;
 mod model;
 mod observation_columns;
 pub(crate) mod readings;
+pub(crate) mod revise_readings;
 mod search;
 mod specification;
 pub(crate) mod store;

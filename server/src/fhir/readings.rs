@@ -48,6 +48,8 @@ pub(crate) struct NewReading {
     pub assignment: AssignmentId,
     /// Hash of the clinical content.
     pub content_hash: [u8; 32],
+    /// Of a record that grows (`replace`): when this state was seen, by the capture, else by the receipt.
+    pub observed_at: Option<DateTime<Utc>>,
     /// Decoder name and version.
     pub decoder: (String, String),
     /// The JSON that is served.
@@ -70,10 +72,10 @@ pub(crate) async fn insert_readings(mut conn: &AsyncPgConnection, rows: &[NewRea
     let inserted: Vec<Inserted> = diesel::sql_query(
         "INSERT INTO observation (tenant_id, id, version, last_updated, identifier_system, identifier_value, status, code_id, category_ids, \
             patient_id, subject_type, subject_id, device_id, effective_low, effective_high, value_number, value_unit, counted, \
-            uplink_id, received_at, assignment_id, content_hash, decoder_name, decoder_version, body) \
-         SELECT t, i, 1, lu, isy, iv, st, co, ca::bigint[], p, 'Patient', p, d, el, eh, vn, vu, c, u, r, a, ch, dn, dv, b \
-         FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22) \
-              AS x(t, i, lu, isy, iv, st, co, ca, p, d, el, eh, vn, vu, c, u, r, a, ch, dn, dv, b) \
+            uplink_id, received_at, assignment_id, content_hash, decoder_name, decoder_version, observed_at, body) \
+         SELECT t, i, 1, lu, isy, iv, st, co, ca::bigint[], p, 'Patient', p, d, el, eh, vn, vu, c, u, r, a, ch, dn, dv, oa, b \
+         FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23) \
+              AS x(t, i, lu, isy, iv, st, co, ca, p, d, el, eh, vn, vu, c, u, r, a, ch, dn, dv, oa, b) \
          ON CONFLICT (tenant_id, identifier_value, identifier_system) DO NOTHING RETURNING id",
     )
     .bind::<Array<SqlUuid>, _>(rows.iter().map(|row| row.tenant).collect::<Vec<_>>())
@@ -97,6 +99,7 @@ pub(crate) async fn insert_readings(mut conn: &AsyncPgConnection, rows: &[NewRea
     .bind::<Array<Bytea>, _>(rows.iter().map(|row| row.content_hash.as_slice()).collect::<Vec<_>>())
     .bind::<Array<Text>, _>(rows.iter().map(|row| row.decoder.0.as_str()).collect::<Vec<_>>())
     .bind::<Array<Text>, _>(rows.iter().map(|row| row.decoder.1.as_str()).collect::<Vec<_>>())
+    .bind::<Array<Nullable<Timestamptz>>, _>(rows.iter().map(|row| row.observed_at).collect::<Vec<_>>())
     .bind::<Array<Text>, _>(rows.iter().map(|row| row.body.as_str()).collect::<Vec<_>>())
     .load(&mut conn)
     .await?;

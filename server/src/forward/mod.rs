@@ -10,6 +10,7 @@ mod bundle;
 mod create_endpoint;
 mod http;
 mod model;
+mod readings_revised;
 mod readings_stored;
 mod receiver_view;
 mod replay_deliveries;
@@ -19,5 +20,6 @@ mod verdict;
 mod worker;
 
 pub use http::routes;
+pub(crate) use readings_revised::readings_revised;
 pub(crate) use readings_stored::readings_stored;
 pub use worker::{Doorbell, run};

@@ -208,6 +208,7 @@ async fn quarantine_alone(app: &Arc<App>, poison: &Submission, error: Error) -> 
             uplink: poison.received.id,
             outcome: Outcome::Quarantined,
             observations: Vec::new(),
+            revised: Vec::new(),
             held: Vec::new(),
             reason: Some("not-storable".to_owned()),
             warnings: Vec::new(),

@@ -14,7 +14,7 @@ use crate::identity::SourceIdentity;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Outcome {
-    /// At least one Observation was stored.
+    /// At least one Observation was stored, or got a new version.
     Stored,
     /// Everything in it was stored before.
     Duplicate,
@@ -69,10 +69,14 @@ pub struct Receipt {
     pub outcome: Outcome,
     /// Ids of the FHIR Observations that it led to, in the payload's order.
     pub observations: Vec<String>,
+    /// Those of the Observations that were there and got a new version: a day's total that grew.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub revised: Vec<String>,
     /// Readings that wait for a person.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub held: Vec<HeldReceipt>,
-    /// Why there is no Observation, or not for all readings.
+    /// Why there is no Observation, or not for all readings; of a duplicate: `superseded` when a newer state of the record is
+    /// stored already, `repeated-within-window` for the same bytes again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
     /// Registered warnings of decoder and host.

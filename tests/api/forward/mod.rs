@@ -1,5 +1,6 @@
 //! Deliveries to an EHR: each reading is there exactly once, whatever the EHR does.
 
+mod corrections;
 mod endpoints;
 mod failures;
 

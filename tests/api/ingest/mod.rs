@@ -1,6 +1,7 @@
 //! The way in: what a source is told, and what is stored.
 
 mod answers;
+mod growing_records;
 mod meaning;
 mod quarantine;
 mod repeats;

@@ -5,12 +5,14 @@ mod cluster;
 mod fake_ehr;
 mod payloads;
 mod process;
+mod script;
 
 pub use actors::{Actor, Answer, Clinic};
 pub use cluster::{TestDatabase, connect, fresh_database};
 pub use fake_ehr::{FakeEhr, Fault};
 pub use payloads::{blood_pressure, blood_pressure_at, weight};
 pub use process::{ServerProcess, free_address};
+pub use script::Stage;
 
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;

@@ -137,6 +137,11 @@ impl Resource {
         self.lead_with(Some(id), Some((version_id, last_updated)));
     }
 
+    /// Sets a top-level code, such as `status`, where it stands; a new one goes to the end.
+    pub fn set_code(&mut self, name: &str, code: &str) {
+        self.object.insert(name.to_owned(), code.into());
+    }
+
     /// The JSON text: compact, in the order of the keys, with numbers as they were written (but `E` becomes `e`).
     #[must_use]
     pub fn to_text(&self) -> String {
@@ -200,6 +205,17 @@ mod tests {
         assert_eq!(patient.profiles().collect::<Vec<_>>(), ["p"]);
         let identifiers: Vec<_> = patient.identifiers().collect();
         assert_eq!(identifiers, [Identifier { system: Some("s"), value: Some("v") }]);
+    }
+
+    #[test]
+    fn a_code_is_set_where_it_stands() {
+        let mut observation =
+            read(r#"{"resourceType":"Observation","status":"final","valueQuantity":{"value":97.50}}"#).unwrap();
+        observation.set_code("status", "entered-in-error");
+        assert_eq!(
+            observation.to_text(),
+            r#"{"resourceType":"Observation","status":"entered-in-error","valueQuantity":{"value":97.50}}"#
+        );
     }
 
     #[test]

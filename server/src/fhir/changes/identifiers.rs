@@ -19,6 +19,8 @@ pub(super) struct Identifiers {
     pub(super) unique: Option<(String, String)>,
     /// Whether it may still be counted: what was not counted as a reading does not become so by an update.
     pub(super) may_count: bool,
+    /// Whether endpoints that had no version yet get the new one: it is a reading, and was one to be forwarded.
+    pub(super) offered: bool,
 }
 
 /// Completes the plans that update Observations.
@@ -64,7 +66,12 @@ pub(super) async fn settle(
         let is_taken = taken.iter().any(|(position, id)| *position == at && *id != plan.id);
         let unique = kept.or_else(|| columns.identifiers.first().filter(|_| !is_taken)).cloned();
         if let Step::Update { identifiers, .. } = &mut plan.step {
-            *identifiers = Some(Identifiers { unique, may_count: standing.uplink_id.is_none() || standing.counted });
+            let is_reading = standing.uplink_id.is_some();
+            *identifiers = Some(Identifiers {
+                unique,
+                may_count: !is_reading || standing.counted,
+                offered: is_reading && standing.counted,
+            });
         }
     }
     Ok(())

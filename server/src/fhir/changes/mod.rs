@@ -141,6 +141,9 @@ async fn attempt(
     let plans = resolve::plan(&mut transaction, place, changes).await?;
     let done = write::write(&mut transaction, place, plans, interned, now).await?;
     transaction.commit().await?;
+    if done.iter().any(|done| done.resource_type == ResourceType::Observation && done.what == What::Updated) {
+        crate::wiring::readings_committed(place.app);
+    }
     Ok(done)
 }
 

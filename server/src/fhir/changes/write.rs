@@ -13,6 +13,7 @@ use crate::fhir::concepts::Codings;
 use crate::fhir::model::{ResourceType, Stored, instant};
 use crate::fhir::observation_columns::ObservationColumns;
 use crate::fhir::store::{self, FurtherIdentifier, IndexRows, NewObservation, NewResource};
+use crate::wiring::{self, RevisedReading};
 
 /// Numbers of the codes and identifier systems that the changes use.
 pub(super) struct Interned {
@@ -172,6 +173,7 @@ async fn write_observations(
     insert(conn, place, interned, &mut rows).await?;
 
     let ids: Vec<String> = updated.iter().map(|version| version.stored.id.clone()).collect();
+    let mut revised = Vec::new();
     store::supersede(conn, place.tenant, ResourceType::Observation, &ids).await?;
     for version in updated {
         let (Some(columns), Step::Update { identifiers: Some(identifiers), .. }) =
@@ -181,11 +183,25 @@ async fn write_observations(
         };
         let row = Row { version, columns, unique: identifiers.unique.as_ref(), may_count: identifiers.may_count };
         store::update_observation(conn, &observation_row(&row, place, interned)).await?;
+        revised.extend(announced(&row, place, identifiers.offered));
         rows.push(row);
     }
     let further: Vec<FurtherIdentifier<'_>> = rows.iter().flat_map(|row| further_identifiers(row, place)).collect();
     store::replace_further_identifiers(conn, place.tenant, &ids, &further).await?;
+    // A correction reaches whoever was sent what it corrects.
+    wiring::readings_revised(conn, &revised).await?;
     Ok(())
+}
+
+fn announced(row: &Row<'_>, place: Place<'_>, offered: bool) -> Option<RevisedReading> {
+    Some(RevisedReading {
+        tenant: place.tenant,
+        id: row.version.stored.id.clone(),
+        version: row.version.stored.version,
+        patient: row.columns.patient()?.to_owned(),
+        codings: row.columns.code.clone(),
+        offered,
+    })
 }
 
 /// Inserts new Observations in the order of their identifiers, so that two requests never wait for each other. One whose

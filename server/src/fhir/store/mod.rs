@@ -6,6 +6,7 @@ mod observations;
 mod projection;
 mod read;
 mod resources;
+pub(crate) mod revisions;
 mod search;
 mod sql;
 

@@ -97,6 +97,37 @@ pub(crate) async fn insert(mut conn: &AsyncPgConnection, rows: &[NewDelivery]) -
     .await
 }
 
+#[derive(QueryableByName)]
+struct SentBefore {
+    #[diesel(sql_type = SqlUuid)]
+    tenant_id: TenantId,
+    #[diesel(sql_type = SqlUuid)]
+    endpoint_id: EndpointId,
+    #[diesel(sql_type = Text)]
+    resource_id: String,
+}
+
+/// Which endpoints were sent a version of these resources, or wait for one. The log is kept for a while only.
+pub(crate) async fn sent_before(
+    mut conn: &AsyncPgConnection,
+    resource_type: &str,
+    resources: &[(TenantId, &str)],
+) -> QueryResult<Vec<(TenantId, EndpointId, String)>> {
+    // The endpoints of the tenant first: both look-ups are then by their whole key.
+    let rows: Vec<SentBefore> = diesel::sql_query(
+        "SELECT x.t AS tenant_id, e.id AS endpoint_id, x.i AS resource_id FROM unnest($1, $2) AS x(t, i) JOIN endpoint e ON e.tenant_id = x.t \
+         WHERE EXISTS (SELECT FROM delivery d WHERE d.tenant_id = x.t AND d.endpoint_id = e.id AND d.resource_type = $3 AND d.resource_id = x.i) \
+            OR EXISTS (SELECT FROM delivery_log l WHERE l.tenant_id = x.t AND l.resource_id = x.i AND l.endpoint_id = e.id \
+                   AND l.resource_type = $3 AND l.outcome = 'delivered')",
+    )
+    .bind::<Array<SqlUuid>, _>(resources.iter().map(|(tenant, _)| *tenant).collect::<Vec<_>>())
+    .bind::<Array<Text>, _>(resources.iter().map(|(_, id)| *id).collect::<Vec<_>>())
+    .bind::<Text, _>(resource_type)
+    .load(&mut conn)
+    .await?;
+    Ok(rows.into_iter().map(|row| (row.tenant_id, row.endpoint_id, row.resource_id)).collect())
+}
+
 /// Deliveries that wait (`pending`), were given up (`dead`), or both.
 pub(crate) async fn list(
     conn: &mut AsyncPgConnection,

@@ -4,6 +4,7 @@
 //! those that were there fetched → everything else (pipelined) → COMMIT. A submission ends in exactly one answer.
 
 mod plan;
+mod revise;
 mod settle;
 
 use std::collections::{HashMap, HashSet};
@@ -45,11 +46,13 @@ pub(super) async fn store(app: &Arc<App>, submissions: &[&Submission]) -> Result
     let mut answers: Vec<Option<Answer>> = early_answers(submissions, &refusals, &taken);
     let mut plans = plan(app, submissions, &answers, wearers, &codes)?;
     let (inserted, known) = insert_observations(app, conn, &mut plans).await?;
-    let outcome = settle(submissions, &mut answers, plans, &inserted, &known);
+    let (changes, revised) = revise::revise(app, conn, &plans, &inserted, &known).await?;
+    let outcome = settle(submissions, &mut answers, plans, &inserted, &known, &changes);
 
     write_rest(conn, submissions, &answers, &outcome, &keys).await?;
     wiring::readings_stored(conn, &outcome.stored).await?;
-    let stored = outcome.stored.len();
+    wiring::readings_revised(conn, &revised).await?;
+    let stored = outcome.stored.len() + revised.len();
 
     let answers: Vec<Answer> = answers
         .into_iter()

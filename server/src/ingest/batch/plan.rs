@@ -1,7 +1,7 @@
 //! What is to happen to each reading: whose it is, whether it becomes an Observation, waits for a person, or leaves only
 //! its uplink. Questions to the database are answered before; nothing here waits.
 
-use chrono::SecondsFormat;
+use chrono::{DateTime, SecondsFormat, Utc};
 use db::{AssignmentId, HeldReadingId};
 use fhir_model::observation::Binding;
 use uuid::Uuid;
@@ -208,7 +208,14 @@ fn new_reading(
         received_at: submission.received.received_at,
         assignment,
         content_hash,
+        observed_at: found.interpreted.identity.may_grow().then(|| seen_at(submission)),
         decoder: submission.decoder.clone().unwrap_or_default(),
         body: authored.json,
     })
+}
+
+/// When the state that an uplink brings was seen: at its capture, unless that claims to come after the receipt.
+fn seen_at(submission: &Submission) -> DateTime<Utc> {
+    let received = &submission.received;
+    received.captured_at.map_or(received.received_at, |captured| captured.min(received.received_at))
 }

@@ -5,6 +5,7 @@ use std::collections::{HashMap, HashSet};
 use db::TenantId;
 
 use super::plan::Plan;
+use super::revise::{Changed, Changes};
 use crate::error::{Error, Kind};
 use crate::fhir::readings::StoredReading;
 use crate::ingest::commit::Answer;
@@ -30,12 +31,13 @@ pub(super) fn settle(
     plans: Vec<Vec<Plan>>,
     inserted: &HashSet<String>,
     known: &HashMap<ReadingKey, StoredReading>,
+    changes: &Changes,
 ) -> Settled {
     let mut settled = Settled::default();
     for ((submission, answer), plans) in submissions.iter().zip(answers).zip(plans) {
         if answer.is_none() {
             *answer = Some(Ok(match &submission.verdict {
-                Verdict::Readings(_) => settle_readings(submission, plans, inserted, known, &mut settled),
+                Verdict::Readings(_) => settle_readings(submission, plans, inserted, known, changes, &mut settled),
                 Verdict::Nothing { reason } => empty_receipt(submission, Outcome::Nothing, Some(reason.clone())),
                 Verdict::Incomplete { reason } => empty_receipt(submission, Outcome::Incomplete, Some(reason.clone())),
                 Verdict::Undecodable { reason, detail } => {
@@ -52,10 +54,11 @@ fn settle_readings(
     plans: Vec<Plan>,
     inserted: &HashSet<String>,
     known: &HashMap<ReadingKey, StoredReading>,
+    changes: &Changes,
     settled: &mut Settled,
 ) -> Receipt {
     let mut receipt = empty_receipt(submission, Outcome::Nothing, None);
-    let (mut new, mut hold_first) = (0, None);
+    let (mut new, mut hold_first, mut superseded) = (0, None, false);
     let mut hold = |row: HeldRow, receipt: &mut Receipt, settled: &mut Settled| {
         hold_first.get_or_insert_with(|| row.reason.clone());
         receipt.held.push(HeldReceipt { id: row.id, kind: row.kind.clone(), reason: row.reason.clone() });
@@ -77,13 +80,24 @@ fn settle_readings(
                     forwarded: planned.forwarded,
                 });
             }
+            Plan::Store(planned) if let Some(change) = changes.get(&planned.row.id) => match change {
+                Changed::Revised(id) => {
+                    new += 1;
+                    push_once(&mut receipt.observations, id);
+                    push_once(&mut receipt.revised, id);
+                }
+                Changed::Same(id) => push_once(&mut receipt.observations, id),
+                Changed::Superseded(id) => {
+                    superseded = true;
+                    push_once(&mut receipt.observations, id);
+                }
+                Changed::Withdrawn => hold(planned.conflict, &mut receipt, settled),
+            },
             Plan::Store(planned) => match known.get(&(planned.row.tenant, planned.row.identifier_value.clone())) {
                 Some(original)
                     if original.content_hash.as_deref().is_none_or(|hash| hash == planned.row.content_hash) =>
                 {
-                    if !receipt.observations.contains(&original.id) {
-                        receipt.observations.push(original.id.clone());
-                    }
+                    push_once(&mut receipt.observations, &original.id);
                 }
                 _ => hold(planned.conflict, &mut receipt, settled),
             },
@@ -96,10 +110,19 @@ fn settle_readings(
         None if !receipt.observations.is_empty() => Outcome::Duplicate,
         None => Outcome::Nothing,
     };
+    if superseded && receipt.outcome == Outcome::Duplicate {
+        receipt.reason = Some("superseded".to_owned());
+    }
     if receipt.reason.is_none() {
         receipt.reason = receipt.held.first().map(|held| held.reason.clone());
     }
     receipt
+}
+
+fn push_once(ids: &mut Vec<String>, id: &String) {
+    if !ids.contains(id) {
+        ids.push(id.clone());
+    }
 }
 
 fn empty_receipt(submission: &Submission, outcome: Outcome, reason: Option<String>) -> Receipt {
@@ -107,6 +130,7 @@ fn empty_receipt(submission: &Submission, outcome: Outcome, reason: Option<Strin
         uplink: submission.received.id,
         outcome,
         observations: Vec::new(),
+        revised: Vec::new(),
         held: Vec::new(),
         reason,
         warnings: submission.warnings.clone(),

@@ -19,6 +19,11 @@ pub struct RecordIdentity {
 }
 
 impl RecordIdentity {
+    /// Whether the record may come again with newer content that takes the place of the old (a day's total).
+    pub fn may_grow(&self) -> bool {
+        self.key.is_some() && self.on_change == OnChange::Replace
+    }
+
     /// The key that goes into [`stable_identifier`].
     ///
     /// A keyed record has its own key; where other content means another measurement (`distinct`), the content takes part.
