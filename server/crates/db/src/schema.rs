@@ -323,6 +323,8 @@ diesel::table! {
         decoder_name -> Nullable<Text>,
         decoder_version -> Nullable<Text>,
         body -> Text,
+        /// Of a record that grows (`replace`): when its present state was seen, by the capture, else by the receipt. NULL for all others. A state that was seen earlier does not overwrite it.
+        observed_at -> Nullable<Timestamptz>,
     }
 }
 
