@@ -9,21 +9,24 @@ use std::time::{Duration, Instant};
 use actix_web::HttpServer;
 use actix_web::dev::{Server, Service as _};
 use actix_web::web::{Data, PayloadConfig};
+use anyhow::Context;
 use db::{Db, DbSettings, TenantId};
 use tokio::sync::Semaphore;
 use uuid::Uuid;
 
 use crate::config::{Config, Rate};
 use crate::fhir::{Concepts, IdentifierSystems, Specification};
-use crate::fleet::Decoders;
-use crate::forward::Doorbell;
+use crate::fleet::{self, Decoders};
+use crate::forward::{self, Doorbell};
 use crate::ingest::{Intake, Sources, Tables};
-use crate::platform::clock::Clock;
+use crate::platform::clock::AppClock;
+use crate::platform::data_keys::DataKeys;
 use crate::platform::installation;
 use crate::platform::metrics::{HttpLabel, Metrics};
 use crate::platform::outbound::Outbound;
 use crate::platform::rate_limit::RateLimit;
 use crate::platform::seal::Sealer;
+use crate::platform::sealed_column::SealedColumn;
 use crate::routes;
 
 /// The app as handlers receive it.
@@ -38,11 +41,13 @@ pub struct App {
     /// The database.
     pub db: Db,
     /// The clock.
-    pub clock: Clock,
+    pub clock: AppClock,
     /// Counters for Prometheus.
     pub metrics: Arc<Metrics>,
     /// Seals secrets at rest.
     pub sealer: Sealer,
+    /// Seal and open raw bytes.
+    pub data_keys: DataKeys,
     /// The one way out: guarded HTTP.
     pub outbound: Outbound,
     /// Who this installation is to the outside: the namespace of stable identifiers.
@@ -116,11 +121,11 @@ impl App {
         let db =
             Db::new(&DbSettings { url: database_url.to_owned(), connections: CONNECTIONS, wait: CONNECTION_WAIT })?;
         db.check_roles().await?;
-        let clock = Clock;
+        let clock = AppClock::default();
         let installation = installation::identify(&db).await?;
         let tables = Arc::new(Tables::load()?);
         let decoders = Decoders::load(&config, &db, &tables.units, &tables.vitals).await?;
-        let sealer = Sealer::new(config.secret_key_or_create()?.expose());
+        let (sealer, data_keys) = open_keys(&config, &db).await?;
         Ok(Self {
             public_url: config.public_url_for(bound),
             outbound: Outbound::new(config.outbound_allow.clone())?,
@@ -143,11 +148,38 @@ impl App {
             db,
             clock,
             sealer,
+            data_keys,
             installation,
             decoders,
             tables,
         })
     }
+}
+
+/// The keys, once it is certain that what the database holds opens with them: a wrong key is an error at the start, not at
+/// the first read.
+///
+/// # Errors
+/// Which key is missing.
+pub async fn open_keys(config: &Config, db: &Db) -> anyhow::Result<(Sealer, DataKeys)> {
+    let sealer = config.sealer()?;
+    let checked = async {
+        let data_keys = DataKeys::load(db, &sealer).await?;
+        for column in sealed_columns() {
+            column.check(db, &sealer).await?;
+        }
+        anyhow::Ok(data_keys)
+    };
+    let data_keys = checked.await.context(
+        "the database holds what was sealed with another key. Set secret_key to the key that it was sealed with (secret.key of the data directory that belongs to this database), or add that key to secret_keys_previous; see docs/retention-and-keys.md",
+    )?;
+    Ok((sealer, data_keys))
+}
+
+/// Every column that the server's key seals, besides the data keys.
+#[must_use]
+pub fn sealed_columns() -> [SealedColumn; 2] {
+    [fleet::SEALED_VARIABLES, forward::SEALED_CREDENTIALS]
 }
 
 /// The HTTP server over a bound listener: requests in flight get `grace` to finish when it is stopped.

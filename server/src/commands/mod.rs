@@ -6,6 +6,7 @@ mod migrate;
 mod openapi;
 mod plugin;
 mod provision;
+mod rotate_keys;
 pub mod serve;
 
 use std::io::Write;
@@ -39,6 +40,11 @@ enum Command {
     Migrate(migrate::MigrateArgs),
     /// Make API tokens for scripts, while the server runs or not.
     Provision(provision::ProvisionArgs),
+    /// Change the keys that secrets and raw payloads are sealed with, while servers run.
+    ///
+    /// Without arguments it makes a new data key, as the server does by itself every `data_key_days`. See
+    /// docs/retention-and-keys.md for changing `secret_key`.
+    RotateKeys(rotate_keys::RotateKeysArgs),
     /// Try decoders: run payload vectors, check a component, list what is loaded.
     Plugin(plugin::PluginArgs),
     /// Measure the way in: decoding, ingest, and the ratio to the least that this machine's Postgres can do.
@@ -81,6 +87,7 @@ async fn run_command(command: Command) -> anyhow::Result<ExitCode> {
         Command::Serve(args) => serve::run(args, configured()?).await,
         Command::Migrate(args) => migrate::run(args, configured()?).await,
         Command::Provision(args) => provision::run(args, configured()?).await,
+        Command::RotateKeys(args) => rotate_keys::run(args, configured()?).await,
         Command::Plugin(args) => plugin::run(args, configured()?).await,
         Command::Bench(args) => bench::run(args, Config::from_process()?).await,
         Command::Openapi => print(&format!("{}\n", openapi::document()?)),

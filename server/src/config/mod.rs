@@ -18,9 +18,11 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 use url::Url;
+use zeroize::Zeroizing;
 
 use self::layers::Reader;
 pub use self::secret::Secret;
+use crate::platform::seal::Sealer;
 
 /// Every key, its meaning and its default, as commented TOML: what `afferent` prints as a starting point.
 pub const DEFAULT_CONFIG: &str = include_str!("config.default.toml");
@@ -44,6 +46,10 @@ pub struct Config {
     pub postgres_run_as: Option<String>,
     /// `secret_key`, if it was set; see [`Config::secret_key_or_create`].
     pub secret_key: Option<Secret<[u8; 32]>>,
+    /// `secret_keys_previous`: keys that sealed what is still to be opened.
+    pub secret_keys_previous: Option<Secret<Vec<[u8; 32]>>>,
+    /// `data_key_days`: how long one key seals raw payloads before the next is made.
+    pub data_key_days: u32,
     /// `oidc_issuer`: where people sign in; local accounts when `None`.
     pub oidc_issuer: Option<Url>,
     /// `outbound_allow`: private networks that outbound calls may reach.
@@ -58,8 +64,12 @@ pub struct Config {
     pub ingest: IngestConfig,
     /// `decoder_dir`: additional decoders to load at start.
     pub decoder_dir: Option<PathBuf>,
-    /// `uplink_retention_days`: how long raw payloads are kept.
+    /// `uplink_retention_days`: how long raw payloads are kept, where a tenant has no days of its own; 1 to 365.
     pub uplink_retention_days: u32,
+    /// `uplink_passport_days`: how long the facts of their receipt are kept; 366 at least.
+    pub uplink_passport_days: u32,
+    /// `delivery_log_days`: how long finished deliveries are kept; 7 at least.
+    pub delivery_log_days: u32,
     /// `forward_…`.
     pub forward: ForwardConfig,
     /// `log`: a level or filter, as `tracing_subscriber::EnvFilter` reads it.
@@ -210,6 +220,8 @@ impl Config {
             postgres_binaries: reader.optional("postgres_binaries", values::path),
             postgres_run_as: reader.optional("postgres_run_as", values::text),
             secret_key: reader.secret("secret_key", values::key),
+            secret_keys_previous: reader.secret("secret_keys_previous", values::keys),
+            data_key_days: reader.value("data_key_days", 0, |text| values::days(text, 1, 365)),
             oidc_issuer: reader.optional("oidc_issuer", values::web_address),
             outbound_allow: reader.list("outbound_allow", values::network),
             metrics_token: reader.secret("metrics_token", values::secret_text),
@@ -217,7 +229,10 @@ impl Config {
             max_body_bytes: reader.value("max_body_bytes", 0, values::byte_size),
             ingest: IngestConfig::read(reader),
             decoder_dir: reader.optional("decoder_dir", values::path),
-            uplink_retention_days: reader.value("uplink_retention_days", 0, values::positive),
+            uplink_retention_days: reader.value("uplink_retention_days", 0, |text| values::days(text, 1, 365)),
+            // Longer than the raw payloads of any tenant: those are found by their passport.
+            uplink_passport_days: reader.value("uplink_passport_days", 0, |text| values::days(text, 366, 36_500)),
+            delivery_log_days: reader.value("delivery_log_days", 0, |text| values::days(text, 7, 36_500)),
             forward: ForwardConfig::read(reader),
             log: reader.value("log", String::new(), values::text),
             log_format: reader.value("log_format", LogFormat::Text, LogFormat::parse),
@@ -247,6 +262,25 @@ impl Config {
                 secret_key::read_or_create(&self.data_dir).map_err(|problem| ConfigError { problems: vec![problem] })
             }
         }
+    }
+}
+
+impl Config {
+    /// What seals and opens secrets: `secret_key` (see [`Config::secret_key_or_create`]), and to open also
+    /// `secret_keys_previous` and `data_dir/secret.key.previous`.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError`] when a file of keys cannot be read, or holds something else.
+    pub fn sealer(&self) -> Result<Sealer, ConfigError> {
+        let current = self.secret_key_or_create()?;
+        let in_file =
+            secret_key::previous(&self.data_dir).map_err(|problem| ConfigError { problems: vec![problem] })?;
+        let mut previous = Zeroizing::new(Vec::new());
+        for keys in self.secret_keys_previous.iter().chain(&in_file) {
+            previous.extend_from_slice(keys.expose());
+        }
+        Ok(Sealer::with_previous(current.expose(), &previous))
     }
 }
 

@@ -28,6 +28,19 @@ pub(super) fn read_or_create(data_dir: &Path) -> Result<Secret<[u8; 32]>, String
     values::key(Zeroizing::new(text).trim()).map_err(|problem| format!("{} {problem}", path.display()))
 }
 
+/// Keys of `secret.key.previous`, one a line, if there is such a file: where `secret.key` was renamed to it, the next start
+/// makes a new key and still opens what the old one sealed.
+pub(super) fn previous(data_dir: &Path) -> Result<Option<Secret<Vec<[u8; 32]>>>, String> {
+    let path = data_dir.join("secret.key.previous");
+    match fs::read_to_string(&path) {
+        Ok(text) => {
+            values::keys(&Zeroizing::new(text)).map(Some).map_err(|problem| format!("{} {problem}", path.display()))
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(format!("could not read {}: {error}", path.display())),
+    }
+}
+
 /// The file appears complete or not at all, and an existing one stays.
 fn create(data_dir: &Path, path: &Path) -> io::Result<()> {
     let mut key = Zeroizing::new([0_u8; 32]);

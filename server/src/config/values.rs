@@ -104,6 +104,25 @@ pub(super) fn key(value: &str) -> Parsed<Secret<[u8; 32]>> {
         .ok_or_else(|| "is not 32 bytes in base64 (make one with: openssl rand -base64 32)".to_owned())
 }
 
+/// Several of them, separated by commas or white space: one a line in a file.
+pub(super) fn keys(value: &str) -> Parsed<Secret<Vec<[u8; 32]>>> {
+    let mut keys = Vec::new();
+    for text in value.split([',', ' ', '\n', '\r', '\t']).filter(|text| !text.is_empty()) {
+        let one = key(text).map_err(|_problem| {
+            "holds something that is not 32 bytes in base64 (several keys are separated by commas, or lines of the file)"
+                .to_owned()
+        })?;
+        keys.push(*one.expose());
+    }
+    Ok(Secret::new(keys))
+}
+
+/// A number of days within bounds.
+pub(super) fn days(value: &str, least: u32, most: u32) -> Parsed<u32> {
+    let number = value.parse::<u32>().ok().filter(|number| (least..=most).contains(number));
+    number.ok_or_else(|| format!("is not a number of days from {least} to {most}"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -137,6 +156,21 @@ mod tests {
     fn keys_are_32_bytes() {
         assert!(key(&STANDARD.encode([7_u8; 32])).is_ok());
         assert!(key(&STANDARD.encode([7_u8; 31])).is_err());
+    }
+
+    #[test]
+    fn several_keys_are_a_list_or_lines() {
+        let (one, two) = (STANDARD.encode([1_u8; 32]), STANDARD.encode([2_u8; 32]));
+        for text in [format!("{one},{two}"), format!("{one}\n{two}\n"), format!("{one}, {two}")] {
+            assert_eq!(keys(&text).map(|keys| keys.expose().clone()), Ok(vec![[1; 32], [2; 32]]));
+        }
+        assert!(keys(&format!("{one},short")).is_err());
+    }
+
+    #[test]
+    fn days_have_bounds() {
+        assert_eq!(days("7", 1, 365), Ok(7));
+        assert!(days("0", 1, 365).is_err() && days("366", 1, 365).is_err() && days("week", 1, 365).is_err());
     }
 
     #[test]

@@ -37,6 +37,7 @@ impl From<DieselError> for Error {
                     | DatabaseErrorKind::UnableToSendCommand
                     | DatabaseErrorKind::ReadOnlyTransaction => unavailable(error),
                     DatabaseErrorKind::SerializationFailure => unavailable(error),
+                    _ if information.message().starts_with("no partition of relation") => no_partition(error),
                     _ if information.message().contains("statement timeout") => Self::new(
                         Kind::Timeout,
                         "database.timeout",
@@ -60,6 +61,17 @@ impl From<db::DbError> for Error {
             db::DbError::Roles(_) => Self::internal(error),
         }
     }
+}
+
+/// Rows are partitioned by the server's receipt time: either its clock is wrong, or maintenance could not make partitions.
+#[track_caller]
+fn no_partition(source: DieselError) -> Error {
+    Error::new(
+        Kind::Unavailable(60),
+        "storage.no-partition",
+        "There is no room for what is received at this server's time: its clock is wrong, or its storage was not prepared (see /readyz). Nothing was stored. Send it again later.",
+    )
+    .because(source)
 }
 
 #[track_caller]

@@ -26,7 +26,7 @@ pub use decoders::{Binding, Decoders, LoadedDecoder, Origin, RefusedDecoder, Ser
 pub use enrol_device::{NewDevice, enrol as enrol_device};
 pub use http::routes;
 pub use issue_source_token::{IssuedToken, Source, issue as issue_source_token};
-pub use model::{Checks, DeviceIdentifier, Variables};
+pub use model::{Checks, DeviceIdentifier, SEALED_VARIABLES, Variables};
 pub use source::{DeviceSnapshot, HubSnapshot, find_paired_device, load_device, load_hub};
 pub use store::assignment::AssignmentRow;
 pub use store::device::DeviceRow;

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::error::{Error, FieldError};
+use crate::platform::sealed_column::SealedColumn;
 use crate::tenancy;
 
 /// Characters of a serial, a hub's model or an address.
@@ -37,6 +38,14 @@ pub type Variables = BTreeMap<String, String>;
 pub fn variables_place(tenant: db::TenantId, device: db::DeviceId) -> String {
     format!("device.variables/{tenant}/{device}")
 }
+
+/// Where the variables are, for changing the key.
+pub const SEALED_VARIABLES: SealedColumn = SealedColumn {
+    title: "device variables",
+    table: "device",
+    column: "variables_sealed",
+    place: |tenant, device| variables_place(tenant, db::DeviceId(device)),
+};
 
 /// Collects what is wrong, so that the caller sees all of it at once.
 #[derive(Default)]

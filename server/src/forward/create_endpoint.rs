@@ -10,6 +10,7 @@ use super::model;
 use super::store::endpoints::{self, EndpointRow};
 use crate::app::App;
 use crate::error::{Error, FieldError};
+use crate::platform::sealed_column::SealedColumn;
 
 /// How Afferent shows itself to an endpoint. Secrets are never shown again.
 #[derive(Debug, Clone, Deserialize, ToSchema)]
@@ -97,6 +98,14 @@ pub(super) async fn create(
 pub(super) fn auth_place(tenant: TenantId, id: EndpointId) -> String {
     format!("endpoint.auth/{tenant}/{id}")
 }
+
+/// Where the credentials are, for changing the key.
+pub const SEALED_CREDENTIALS: SealedColumn = SealedColumn {
+    title: "endpoint credentials",
+    table: "endpoint",
+    column: "auth_sealed",
+    place: |tenant, id| auth_place(tenant, EndpointId(id)),
+};
 
 /// Kind and sealed secret.
 pub(super) fn seal(

@@ -19,6 +19,7 @@ mod update_endpoint;
 mod verdict;
 mod worker;
 
+pub use create_endpoint::SEALED_CREDENTIALS;
 pub use http::routes;
 pub(crate) use readings_revised::readings_revised;
 pub(crate) use readings_stored::readings_stored;

@@ -192,7 +192,8 @@ async fn quarantine_alone(app: &Arc<App>, poison: &Submission, error: Error) -> 
                 outcome: Outcome::Quarantined.as_str(),
                 reason: Some("not-storable".to_owned()),
             };
-            store::insert_uplinks(&transaction, &[fate]).await?;
+            store::insert_uplinks(&transaction, std::slice::from_ref(&fate)).await?;
+            store::insert_bodies(&transaction, &app.data_keys, &[fate]).await?;
         }
         let row = QuarantineRow {
             submission: poison,
@@ -201,7 +202,7 @@ async fn quarantine_alone(app: &Arc<App>, poison: &Submission, error: Error) -> 
         };
         store::insert_quarantine(&transaction, &[row]).await?;
         transaction.commit().await?;
-        Ok::<_, DbError>(())
+        Ok::<_, Failure>(())
     };
     match kept.await {
         Ok(()) => Ok(Receipt {

@@ -199,8 +199,11 @@ pub struct QuarantineItem {
     pub reason: String,
     /// What was wrong, and where.
     pub detail: String,
-    /// `open` or `settled`.
+    /// `open`, `settled`, or `expired`: nobody settled it in time, and its bytes are gone.
     pub state: String,
+    /// Until when it has to be settled: an item that is open then is closed as `expired`, and its bytes go. Open items only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub expires_at: Option<DateTime<Utc>>,
     /// How often it was tried.
     pub attempts: i32,
 }
@@ -211,13 +214,14 @@ pub struct QuarantineItem {
 pub struct QuarantineFilter {
     /// One tenant.
     pub tenant: Option<TenantId>,
-    /// `open` (the default) or `settled`.
+    /// `open` (the default), `settled` or `expired`.
     pub state: Option<String>,
 }
 
 /// List the quarantine
 ///
-/// Uplinks that could not be decoded, with the reason. Their bytes are kept until they are settled.
+/// Uplinks that could not be decoded, with the reason. Their bytes are kept until they are settled, 90 days at
+/// most: `expiresAt` says until when.
 #[utoipa::path(tag = "ingest", params(QuarantineFilter, PageQuery), responses((status = 200, body = Page<QuarantineItem>), Problems))]
 #[get("/quarantine")]
 async fn list_quarantine(
@@ -228,14 +232,16 @@ async fn list_quarantine(
 ) -> ApiResult<Json<Page<QuarantineItem>>> {
     let limit = page.limit()?;
     let state = filter.state.as_deref().unwrap_or("open");
-    if !matches!(state, "open" | "settled") {
-        return Err(Error::field("?state", "the state is `open` or `settled`").into());
+    if !matches!(state, "open" | "settled" | "expired") {
+        return Err(Error::field("?state", "the state is `open`, `settled` or `expired`").into());
     }
     let Some(scope) = caller.operations(&app, filter.tenant).await? else {
         return Ok(Json(Page { items: Vec::new(), next: None }));
     };
     let mut transaction = scope.begin(&app.db).await?;
-    let rows = store::list_quarantine(&mut transaction, &scope, state, UplinkId(page.after()), limit + 1).await?;
+    let default_days = i32::try_from(app.config.uplink_retention_days).unwrap_or(i32::MAX);
+    let after = UplinkId(page.after());
+    let rows = store::list_quarantine(&mut transaction, &scope, state, default_days, after, limit + 1).await?;
     transaction.commit().await?;
     Ok(Json(Page::from_rows(rows, limit, |item| item.uplink.0)))
 }

@@ -1,6 +1,6 @@
 //! The way in: bytes with a token → decoded in a sandbox → committed with their Observations and deliveries.
 //!
-//! Owns `uplink`, `ingest_key`, `quarantine` and `held_reading`. Invariants: 2xx only after commit; nothing received is
+//! Owns `uplink`, `uplink_body` and `uplink_body_kept` (the raw bytes, sealed), `ingest_key`, `quarantine` and `held_reading`. Invariants: 2xx only after commit; nothing received is
 //! lost without being counted; every failure is kept with its reason and can be replayed; the bytes are never looked at
 //! outside a sandbox.
 
@@ -11,8 +11,10 @@ mod http;
 mod intake;
 pub mod interpret;
 mod model;
+mod open_body;
 mod receive_uplink;
 mod replay_uplink;
+pub mod retention;
 mod sources;
 mod store;
 pub mod trial;

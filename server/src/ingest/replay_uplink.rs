@@ -5,6 +5,7 @@ use std::sync::Arc;
 use db::{CredentialId, TenantScope, UplinkId};
 
 use super::model::{Receipt, TransportKey};
+use super::open_body::open_body;
 use super::receive_uplink::{decode, frames_again};
 use super::sources::KnownSource;
 use super::store;
@@ -19,19 +20,21 @@ use crate::identity::{SourceIdentity, SourceKind};
 /// 404 when there is no such open item; 410 when its bytes are gone; 409 when its device has no enrolment any more.
 pub async fn replay(app: &Arc<App>, scope: &TenantScope, uplink: UplinkId) -> Result<Receipt, Error> {
     let mut transaction = scope.begin(&app.db).await?;
-    let kept = store::kept_uplink(&mut transaction, scope, uplink)
+    let mut kept = store::kept_uplink(&mut transaction, scope, uplink)
         .await?
         .ok_or_else(|| Error::not_found("quarantined uplink"))?;
     let device = match kept.device {
         Some(device) => load_device(&mut transaction, app, kept.tenant, device).await?,
         None => None,
     };
+    let body = open_body(app, &mut transaction, kept.tenant, uplink, kept.received.received_at).await?;
     transaction.commit().await?;
     let device = device
         .ok_or_else(|| Error::conflict("quarantine.device", "The device of this uplink is not enrolled any more."))?;
-    let received = kept.received.ok_or_else(|| {
+    kept.received.body = body.ok_or_else(|| {
         Error::new(Kind::Gone, "quarantine.bytes", "The bytes of this uplink were dropped after their retention.")
     })?;
+    let received = kept.received;
     let frames = frames_again(&received)?;
     let identity = SourceIdentity {
         credential: CredentialId(uuid::Uuid::nil()),

@@ -17,6 +17,20 @@ pub struct OutcomeLabel {
     pub outcome: &'static str,
 }
 
+/// Label of open items: what they wait for.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct KindLabel {
+    /// quarantine, held or incomplete.
+    pub kind: &'static str,
+}
+
+/// Label of partitioned tables.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct TableLabel {
+    /// uplink, `uplink_body` or `delivery_log`.
+    pub table: &'static str,
+}
+
 /// Labels of HTTP requests: the surface, never the path.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub struct HttpLabel {
@@ -51,6 +65,14 @@ pub struct Metrics {
     pub deliveries_dead: Gauge,
     /// Age of the oldest waiting delivery.
     pub delivery_lag_seconds: Gauge<f64, AtomicU64>,
+    /// Whole days after today that partitions are there for; -1 when today's is missing.
+    pub partition_days_ahead: Family<TableLabel, Gauge>,
+    /// Open items that expire within two weeks.
+    pub open_items_expiring: Family<KindLabel, Gauge>,
+    /// Open items that nobody settled in time.
+    pub open_items_expired: Family<KindLabel, Counter>,
+    /// How far the server's clock is ahead of the database's.
+    pub clock_offset_seconds: Gauge<f64, AtomicU64>,
     /// HTTP requests.
     pub http_requests: Family<HttpLabel, Counter>,
     /// Seconds an HTTP request took.
@@ -72,6 +94,10 @@ impl Default for Metrics {
             deliveries_pending: Gauge::default(),
             deliveries_dead: Gauge::default(),
             delivery_lag_seconds: Gauge::default(),
+            partition_days_ahead: Family::default(),
+            open_items_expiring: Family::default(),
+            open_items_expired: Family::default(),
+            clock_offset_seconds: Gauge::default(),
             http_requests: Family::default(),
             http_seconds: Histogram::new(exponential_buckets(0.000_5, 2.0, 16)),
             registry: Registry::default(),
@@ -97,6 +123,7 @@ impl Default for Metrics {
             Unit::Seconds,
             metrics.delivery_lag_seconds.clone(),
         );
+        metrics.register_storage(&mut registry);
         registry.register("http_requests", "HTTP requests", metrics.http_requests.clone());
         registry.register_with_unit(
             "http_request",
@@ -109,6 +136,30 @@ impl Default for Metrics {
 }
 
 impl Metrics {
+    fn register_storage(&self, registry: &mut Registry) {
+        registry.register(
+            "partition_days_ahead",
+            "Whole days after today that partitions are there for; -1 when today's is missing",
+            self.partition_days_ahead.clone(),
+        );
+        registry.register(
+            "open_items_expiring",
+            "Open items that expire within two weeks unless somebody settles them",
+            self.open_items_expiring.clone(),
+        );
+        registry.register(
+            "open_items_expired",
+            "Open items closed because nobody settled them in time",
+            self.open_items_expired.clone(),
+        );
+        registry.register_with_unit(
+            "clock_offset",
+            "How far the server's clock is ahead of the database's",
+            Unit::Seconds,
+            self.clock_offset_seconds.clone(),
+        );
+    }
+
     /// The text that Prometheus scrapes (`OpenMetrics`).
     #[must_use]
     pub fn render(&self) -> String {

@@ -5,7 +5,7 @@ use actix_web::web::{Json, Path, Query};
 use actix_web::{HttpResponse, get, patch, post};
 use chrono::{DateTime, Utc};
 use db::TenantId;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::ToSchema;
 use utoipa_actix_web::service_config::ServiceConfig;
 
@@ -37,6 +37,8 @@ pub struct Tenant {
     pub time_zone: String,
     /// Whether its people and devices may do anything.
     pub active: bool,
+    /// Days that raw payloads are kept after their receipt, where nobody has to settle anything about them.
+    pub uplink_retention_days: i16,
     /// When it was created.
     pub created_at: DateTime<Utc>,
     /// Where its FHIR interface is.
@@ -67,6 +69,15 @@ pub struct TenantChange {
     pub time_zone: Option<String>,
     /// False: nobody of this tenant gets in, and its sources are turned away.
     pub active: Option<bool>,
+    /// Days that raw payloads are kept, 1 to 365; null: as the server is configured. What is older than a shorter time goes within the hour and does not come back.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = Option<i16>, minimum = 1, maximum = 365)]
+    pub uplink_retention_days: Option<Option<i16>>,
+}
+
+/// Tells null, which says something, from a field that is not there.
+fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<i16>>, D::Error> {
+    Option::<i16>::deserialize(deserializer).map(Some)
 }
 
 fn view(app: &AppData, row: TenantRow) -> Tenant {
@@ -78,6 +89,9 @@ fn view(app: &AppData, row: TenantRow) -> Tenant {
         name: row.name,
         time_zone: row.time_zone,
         active: row.active,
+        uplink_retention_days: row
+            .uplink_retention_days
+            .unwrap_or_else(|| i16::try_from(app.config.uplink_retention_days).unwrap_or(i16::MAX)),
         created_at: row.created_at,
     }
 }
@@ -140,6 +154,7 @@ async fn create_tenant(caller: Caller, app: AppData, body: Json<NewTenant>) -> A
         name: wish.name,
         time_zone: wish.time_zone,
         active: true,
+        uplink_retention_days: None,
         created_at: app.clock.now(),
     };
     store::insert_tenant(&mut transaction, &row).await?;
@@ -177,7 +192,7 @@ async fn find_tenant(caller: Caller, app: AppData, id: Path<TenantId>) -> ApiRes
 
 /// Change a tenant
 ///
-/// Its distributor and the platform may; a customer admin may change name and time zone of its own.
+/// Its distributor and the platform may; a customer admin may change name, time zone and retention of its own.
 #[utoipa::path(tag = "tenancy", params(("id" = TenantId, Path)), request_body = TenantChange, responses((status = 200, body = Tenant), Problems))]
 #[patch("/tenants/{id}")]
 async fn update_tenant(
@@ -198,9 +213,17 @@ async fn update_tenant(
     if let Some(zone) = &change.time_zone {
         check_time_zone("/timeZone", zone)?;
     }
+    if change.uplink_retention_days.flatten().is_some_and(|days| !(1..=365).contains(&days)) {
+        return Err(Error::field("/uplinkRetentionDays", "raw payloads are kept for 1 to 365 days").into());
+    }
+    let changes = store::TenantChanges {
+        name: change.name,
+        time_zone: change.time_zone,
+        active: change.active,
+        uplink_retention_days: change.uplink_retention_days,
+    };
     let mut transaction = app.db.begin_platform().await?;
-    store::update_tenant(&mut transaction, *id, change.name.as_deref(), change.time_zone.as_deref(), change.active)
-        .await?;
+    store::update_tenant(&mut transaction, *id, &changes).await?;
     let found = store::find_tenant(&mut transaction, *id).await?;
     transaction.commit().await?;
     Ok(Json(view(&app, found.ok_or_else(|| Error::not_found("tenant"))?)))

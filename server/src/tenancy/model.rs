@@ -41,6 +41,8 @@ pub struct TenantRow {
     pub time_zone: String,
     /// Whether its people and devices may do anything.
     pub active: bool,
+    /// Days that its raw payloads are kept; as configured when `None`. 1 to 365.
+    pub uplink_retention_days: Option<i16>,
     /// When it was created.
     pub created_at: DateTime<Utc>,
 }

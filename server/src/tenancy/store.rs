@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::{TenantKind, TenantRow};
 
-type Columns = (TenantId, Option<TenantId>, String, String, String, bool, DateTime<Utc>);
+type Columns = (TenantId, Option<TenantId>, String, String, String, bool, Option<i16>, DateTime<Utc>);
 const COLUMNS: (
     tenant::id,
     tenant::parent_id,
@@ -17,12 +17,22 @@ const COLUMNS: (
     tenant::name,
     tenant::time_zone,
     tenant::active,
+    tenant::uplink_retention_days,
     tenant::created_at,
-) = (tenant::id, tenant::parent_id, tenant::kind, tenant::name, tenant::time_zone, tenant::active, tenant::created_at);
+) = (
+    tenant::id,
+    tenant::parent_id,
+    tenant::kind,
+    tenant::name,
+    tenant::time_zone,
+    tenant::active,
+    tenant::uplink_retention_days,
+    tenant::created_at,
+);
 
-fn row((id, parent, kind, name, time_zone, active, created_at): Columns) -> TenantRow {
+fn row((id, parent, kind, name, time_zone, active, uplink_retention_days, created_at): Columns) -> TenantRow {
     let kind = if kind == "distributor" { TenantKind::Distributor } else { TenantKind::Customer };
-    TenantRow { id, parent, kind, name, time_zone, active, created_at }
+    TenantRow { id, parent, kind, name, time_zone, active, uplink_retention_days, created_at }
 }
 
 /// Any tenant by id; the caller has checked that it may be known.
@@ -88,6 +98,7 @@ pub async fn insert_tenant(conn: &mut AsyncPgConnection, row: &TenantRow) -> Que
             tenant::name.eq(&row.name),
             tenant::time_zone.eq(&row.time_zone),
             tenant::active.eq(row.active),
+            tenant::uplink_retention_days.eq(row.uplink_retention_days),
             tenant::created_at.eq(row.created_at),
         ))
         .execute(conn)
@@ -95,27 +106,28 @@ pub async fn insert_tenant(conn: &mut AsyncPgConnection, row: &TenantRow) -> Que
     Ok(())
 }
 
-/// Changes name, zone or activity; `None` leaves a column as it is.
+/// What changes; `None` leaves a column as it is.
+#[derive(Debug, Default, AsChangeset)]
+#[diesel(table_name = tenant)]
+pub struct TenantChanges {
+    /// A new name.
+    pub name: Option<String>,
+    /// Another zone.
+    pub time_zone: Option<String>,
+    /// Whether anything works.
+    pub active: Option<bool>,
+    /// Days that raw payloads are kept; `Some(None)`: as configured.
+    pub uplink_retention_days: Option<Option<i16>>,
+}
+
+/// Changes a tenant.
 ///
 /// # Errors
 /// The database's error.
-pub async fn update_tenant(
-    conn: &mut AsyncPgConnection,
-    id: TenantId,
-    name: Option<&str>,
-    time_zone: Option<&str>,
-    active: Option<bool>,
-) -> QueryResult<()> {
-    #[derive(AsChangeset)]
-    #[diesel(table_name = tenant)]
-    struct Change<'a> {
-        name: Option<&'a str>,
-        time_zone: Option<&'a str>,
-        active: Option<bool>,
+pub async fn update_tenant(conn: &mut AsyncPgConnection, id: TenantId, changes: &TenantChanges) -> QueryResult<()> {
+    match diesel::update(tenant::table.find(id)).set(changes).execute(conn).await {
+        // Nothing to change is no error.
+        Ok(_) | Err(diesel::result::Error::QueryBuilderError(_)) => Ok(()),
+        Err(error) => Err(error),
     }
-    if name.is_none() && time_zone.is_none() && active.is_none() {
-        return Ok(());
-    }
-    diesel::update(tenant::table.find(id)).set(Change { name, time_zone, active }).execute(conn).await?;
-    Ok(())
 }

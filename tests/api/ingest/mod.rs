@@ -5,3 +5,4 @@ mod growing_records;
 mod meaning;
 mod quarantine;
 mod repeats;
+mod retention;

@@ -2,3 +2,4 @@
 
 mod access;
 mod row_level_security;
+mod sealed;

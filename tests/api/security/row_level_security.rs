@@ -173,7 +173,9 @@ async fn fill(app: &TestApp, clinic: &crate::support::Clinic) {
         "INSERT INTO delivery_log (tenant_id, id, finished_at, endpoint_id, resource_type, resource_id, version, attempts, created_at, outcome) \
          VALUES ('{tenant}', gen_random_uuid(), now(), '{endpoint}', 'Observation', 'x', 1, 1, now(), 'delivered'); \
          INSERT INTO resource_reference (tenant_id, type, parameter, target_type, target_id, id) \
-         VALUES ('{tenant}', 'Patient', 'general-practitioner', 'Practitioner', 'p1', '{patient}') ON CONFLICT DO NOTHING",
+         VALUES ('{tenant}', 'Patient', 'general-practitioner', 'Practitioner', 'p1', '{patient}') ON CONFLICT DO NOTHING; \
+         INSERT INTO uplink_body_kept (tenant_id, uplink_id, received_at, key_id, body) \
+         SELECT tenant_id, uplink_id, received_at, key_id, body FROM uplink_body WHERE tenant_id = '{tenant}' LIMIT 1",
         tenant = clinic.tenant, patient = clinic.patient,
     ))
     .await

@@ -45,6 +45,11 @@ impl TestApp {
 
     /// A server on a database that is there: a second process, a restart.
     pub async fn on(database: TestDatabase, environment: &[(&str, &str)]) -> Self {
+        Self::with_clock(database, environment, chrono::TimeDelta::zero()).await
+    }
+
+    /// The same, with a clock that is wrong.
+    pub async fn with_clock(database: TestDatabase, environment: &[(&str, &str)], wrong_by: chrono::TimeDelta) -> Self {
         let data_dir = TempDir::new();
         let mut variables: Vec<(String, String)> = vec![
             ("AFFERENT_DATA_DIR".into(), data_dir.path().display().to_string()),
@@ -61,11 +66,14 @@ impl TestApp {
             // The same in every server on this database, so that sealed values open.
             ("AFFERENT_SECRET_KEY".into(), "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=".into()),
         ];
+        variables.retain(|(name, _)| environment.iter().all(|(other, _)| name != other));
         variables.extend(environment.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
         let config = Config::load(variables, None).expect("the tests' configuration holds");
         let listener = TcpListener::bind(config.listen).unwrap();
         let address = listener.local_addr().unwrap();
-        let app = Arc::new(App::build(config, &database.server_url, address).await.expect("the server starts"));
+        let mut app = App::build(config, &database.server_url, address).await.expect("the server starts");
+        app.clock.wrong_by = wrong_by;
+        let app = Arc::new(app);
         let stop = CancellationToken::new();
         for _ in 0..2 {
             tokio::spawn(afferent::ingest::run_committer(Arc::clone(&app)));

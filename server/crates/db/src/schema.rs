@@ -61,6 +61,17 @@ diesel::table! {
 }
 
 diesel::table! {
+    /// Keys that raw bytes are sealed with, each sealed by the server's secret_key. The newest that is not retired seals; all of them open.
+    data_key (id) {
+        id -> Integer,
+        sealed -> Bytea,
+        created_at -> Timestamptz,
+        /// Nothing new is sealed with it since then; a server that has not noticed yet may for a minute longer.
+        retired_at -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
     /// Every decoder version that this installation has ever loaded.
     decoder (name, version) {
         name -> Text,
@@ -347,6 +358,7 @@ diesel::table! {
         device_id -> Nullable<Uuid>,
         reason -> Text,
         detail -> Text,
+        /// open; settled by a replay; expired when nobody settled it in time: its bytes are gone then.
         state -> Text,
         attempts -> Integer,
         updated_at -> Timestamptz,
@@ -457,6 +469,10 @@ diesel::table! {
         time_zone -> Text,
         active -> Bool,
         created_at -> Timestamptz,
+        /// Days that raw bytes are kept; NULL: as the server's configuration says.
+        uplink_retention_days -> Nullable<SmallInt>,
+        /// Where a tenant has a shorter retention than the longest: its raw bytes received before are deleted.
+        bodies_swept_until -> Nullable<Timestamptz>,
     }
 }
 
@@ -472,16 +488,28 @@ diesel::table! {
         channel -> Text,
         content_type -> Text,
         captured_at -> Nullable<Timestamptz>,
-        /// The raw bytes; dropped after the tenant's retention, hash and size stay.
+        /// Empty: raw bytes are in uplink_body. What an older server wrote here is moved there, and the column goes with a later migration.
         body -> Nullable<Bytea>,
         body_hash -> Bytea,
         body_size -> Integer,
-        /// stored, duplicate, nothing, undecodable, incomplete, unassigned, held or quarantined.
+        /// stored, duplicate, nothing, undecodable, incomplete, unassigned, held or quarantined; expired when frames that were missing never came.
         outcome -> Text,
         reason -> Nullable<Text>,
         decoder_name -> Nullable<Text>,
         decoder_version -> Nullable<Text>,
         warnings -> Array<Text>,
+    }
+}
+
+diesel::table! {
+    /// Raw bytes that outlive their tenant's retention, because a person has not settled what came of them yet.
+    uplink_body_kept (tenant_id, uplink_id) {
+        tenant_id -> Uuid,
+        uplink_id -> Uuid,
+        received_at -> Timestamptz,
+        key_id -> Integer,
+        body -> Bytea,
+        kept_at -> Timestamptz,
     }
 }
 
@@ -491,6 +519,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     assignment,
     concept,
     concept_coding,
+    data_key,
     decoder,
     delivery,
     delivery_log,
@@ -518,4 +547,5 @@ diesel::allow_tables_to_appear_in_same_query!(
     source_credential,
     tenant,
     uplink,
+    uplink_body_kept,
 );

@@ -1,7 +1,7 @@
 //! `afferent serve`: the server, from configuration to a clean end.
 
 mod demo;
-mod maintenance;
+pub mod maintenance;
 pub mod status;
 
 use std::net::{SocketAddr, TcpListener};

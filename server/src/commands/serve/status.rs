@@ -12,6 +12,7 @@ use diesel_async::RunQueryDsl;
 use serde::Serialize;
 use subtle::ConstantTimeEq;
 
+use super::maintenance;
 use crate::app::AppData;
 use crate::error::{ApiResult, Error, Kind};
 use crate::platform::metrics::OutcomeLabel;
@@ -36,12 +37,17 @@ async fn readyz(app: AppData) -> HttpResponse {
     if app.is_draining() {
         return HttpResponse::ServiceUnavailable().body("stopping\n");
     }
-    match app.db.begin_worker().await {
-        Ok(transaction) => match transaction.rollback().await {
-            Ok(()) => HttpResponse::Ok().body("ready\n"),
-            Err(_lost) => HttpResponse::ServiceUnavailable().body("the database went away\n"),
+    match maintenance::storage(&app).await {
+        Ok(storage) => match storage.refusal() {
+            Some(reason) => HttpResponse::ServiceUnavailable().body(format!("{reason}\n")),
+            None => {
+                let warnings =
+                    storage.warnings().iter().fold(String::new(), |text, warning| text + "warning: " + warning + "\n");
+                HttpResponse::Ok().body(format!("ready\n{warnings}"))
+            }
         },
-        Err(_unavailable) => HttpResponse::ServiceUnavailable().body("the database cannot be reached\n"),
+        Err(db::DbError::Unavailable(_)) => HttpResponse::ServiceUnavailable().body("the database cannot be reached\n"),
+        Err(_lost) => HttpResponse::ServiceUnavailable().body("the database went away\n"),
     }
 }
 

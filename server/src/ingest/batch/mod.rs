@@ -49,7 +49,7 @@ pub(super) async fn store(app: &Arc<App>, submissions: &[&Submission]) -> Result
     let (changes, revised) = revise::revise(app, conn, &plans, &inserted, &known).await?;
     let outcome = settle(submissions, &mut answers, plans, &inserted, &known, &changes);
 
-    write_rest(conn, submissions, &answers, &outcome, &keys).await?;
+    write_rest(app, conn, submissions, &answers, &outcome, &keys).await?;
     wiring::readings_stored(conn, &outcome.stored).await?;
     wiring::readings_revised(conn, &revised).await?;
     let stored = outcome.stored.len() + revised.len();
@@ -175,6 +175,7 @@ async fn insert_observations(
 
 /// Uplinks, quarantine, held readings and the answers under the keys.
 async fn write_rest(
+    app: &App,
     conn: &diesel_async::AsyncPgConnection,
     submissions: &[&Submission],
     answers: &[Option<Answer>],
@@ -214,6 +215,7 @@ async fn write_rest(
     }
     if !fates.is_empty() {
         store::insert_uplinks(conn, &fates).await?;
+        store::insert_bodies(conn, &app.data_keys, &fates).await?;
     }
     if !quarantined.is_empty() {
         store::insert_quarantine(conn, &quarantined).await?;

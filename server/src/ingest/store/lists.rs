@@ -8,6 +8,7 @@ use diesel_async::{AsyncPgConnection, RunQueryDsl};
 
 use crate::ingest::http::{QuarantineItem, Uplink, UplinkFilter};
 use crate::ingest::model::Received;
+use crate::ingest::retention;
 
 #[derive(QueryableByName)]
 struct UplinkRow {
@@ -121,6 +122,8 @@ struct ItemRow {
     state: String,
     #[diesel(sql_type = Integer)]
     attempts: i32,
+    #[diesel(sql_type = Integer)]
+    retention_days: i32,
 }
 
 /// Some quarantined uplinks of the scope, after an id.
@@ -128,17 +131,21 @@ pub async fn list_quarantine(
     conn: &mut AsyncPgConnection,
     scope: &TenantScope,
     state: &str,
+    default_days: i32,
     after: UplinkId,
     limit: i64,
 ) -> QueryResult<Vec<QuarantineItem>> {
     let rows: Vec<ItemRow> = diesel::sql_query(
-        "SELECT uplink_id, tenant_id, received_at, device_id, reason, detail, state, attempts FROM quarantine \
-         WHERE tenant_id = ANY($1) AND state = $2 AND uplink_id > $3 ORDER BY uplink_id LIMIT $4",
+        "SELECT q.uplink_id, q.tenant_id, q.received_at, q.device_id, q.reason, q.detail, q.state, q.attempts, \
+                coalesce(t.uplink_retention_days, $5)::integer AS retention_days \
+         FROM quarantine q JOIN tenant t ON t.id = q.tenant_id \
+         WHERE q.tenant_id = ANY($1) AND q.state = $2 AND q.uplink_id > $3 ORDER BY q.uplink_id LIMIT $4",
     )
     .bind::<Array<SqlUuid>, _>(scope.tenants())
     .bind::<Text, _>(state)
     .bind::<SqlUuid, _>(after)
     .bind::<BigInt, _>(limit)
+    .bind::<Integer, _>(default_days)
     .load(conn)
     .await?;
     Ok(rows
@@ -150,20 +157,21 @@ pub async fn list_quarantine(
             device: row.device_id,
             reason: row.reason,
             detail: row.detail,
+            expires_at: (row.state == "open").then(|| retention::expires_at(row.received_at, row.retention_days)),
             state: row.state,
             attempts: row.attempts,
         })
         .collect())
 }
 
-/// A quarantined uplink with its bytes, if they are still there.
+/// A quarantined uplink, for a replay.
 pub struct KeptUplink {
     /// Whose.
     pub tenant: TenantId,
     /// The device.
     pub device: Option<DeviceId>,
-    /// The raw side; none when the bytes were dropped.
-    pub received: Option<Received>,
+    /// The raw side, without its bytes: those are `open_body`'s.
+    pub received: Received,
 }
 
 #[derive(QueryableByName)]
@@ -180,20 +188,18 @@ struct KeptRow {
     channel: String,
     #[diesel(sql_type = Text)]
     content_type: String,
-    #[diesel(sql_type = Nullable<Bytea>)]
-    body: Option<Vec<u8>>,
     #[diesel(sql_type = Bytea)]
     body_hash: Vec<u8>,
 }
 
-/// An open item of the quarantine, with what was received.
+/// An open item of the quarantine, with what is known of its receipt.
 pub async fn kept_uplink(
     conn: &mut AsyncPgConnection,
     scope: &TenantScope,
     id: UplinkId,
 ) -> QueryResult<Option<KeptUplink>> {
     let row: Option<KeptRow> = diesel::sql_query(
-        "SELECT u.tenant_id, u.received_at, u.device_id, u.captured_at, u.channel, u.content_type, u.body, u.body_hash \
+        "SELECT u.tenant_id, u.received_at, u.device_id, u.captured_at, u.channel, u.content_type, u.body_hash \
          FROM quarantine q JOIN uplink u ON u.tenant_id = q.tenant_id AND u.id = q.uplink_id AND u.received_at = q.received_at \
          WHERE q.tenant_id = ANY($1) AND q.uplink_id = $2 AND q.state = 'open'",
     )
@@ -202,19 +208,23 @@ pub async fn kept_uplink(
     .get_result(conn)
     .await
     .optional()?;
-    Ok(row.map(|row| KeptUplink {
-        tenant: row.tenant_id,
-        device: row.device_id,
-        received: row.body.and_then(|body| {
-            Some(Received {
+    row.map(|row| {
+        Ok(KeptUplink {
+            tenant: row.tenant_id,
+            device: row.device_id,
+            received: Received {
                 id,
                 received_at: row.received_at,
                 captured_at: row.captured_at,
                 channel: row.channel,
                 content_type: row.content_type,
-                body,
-                body_hash: row.body_hash.try_into().ok()?,
-            })
-        }),
-    }))
+                body: Vec::new(),
+                body_hash: row
+                    .body_hash
+                    .try_into()
+                    .map_err(|_length| diesel::result::Error::DeserializationError("a body_hash is 32 bytes".into()))?,
+            },
+        })
+    })
+    .transpose()
 }

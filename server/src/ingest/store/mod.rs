@@ -1,10 +1,13 @@
 //! Rows and queries of the way in. Everything that the commit writes goes in batches (`INSERT … SELECT FROM unnest`).
 
+mod bodies;
 mod keys;
 mod lists;
 mod questions;
+pub mod retention;
 mod rows;
 
+pub use bodies::{StoredBody, find_body, insert_bodies, seal_in_place, unsealed};
 pub use keys::{HeldKey, KeyRow, answer_keys, take_keys};
 pub use lists::{find_uplink, kept_uplink, list_quarantine, list_uplinks};
 pub use questions::{Refusal, Wearer, WearerQuestion, is_committed, refusals, wearers};

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use db::{DeviceId, HeldReadingId, TenantId, UplinkId};
 use diesel::prelude::*;
-use diesel::sql_types::{Array, Bool, Bytea, Nullable, Text, Timestamptz, Uuid as SqlUuid};
+use diesel::sql_types::{Array, Bool, Bytea, Integer, Nullable, Text, Timestamptz, Uuid as SqlUuid};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 
 use crate::ingest::model::Submission;
@@ -19,13 +19,13 @@ pub struct UplinkFate<'a> {
     pub reason: Option<String>,
 }
 
-/// Stores the raw side of new uplinks.
+/// Stores the passports of new uplinks; their raw bytes are [`super::insert_bodies`]'.
 pub async fn insert_uplinks(mut conn: &AsyncPgConnection, fates: &[UplinkFate<'_>]) -> QueryResult<usize> {
     let received = || fates.iter().map(|fate| &fate.submission.received);
     diesel::sql_query(
-        "INSERT INTO uplink (tenant_id, id, received_at, source_kind, source_id, device_id, channel, content_type, captured_at, body, body_hash, body_size, outcome, reason, decoder_name, decoder_version, warnings) \
-         SELECT t, i, r, sk, si, d, c, ct, ca, b, h, octet_length(b), o, re, dn, dv, coalesce(string_to_array(nullif(w, ''), ','), '{}') \
-         FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16) AS x(t, i, r, sk, si, d, c, ct, ca, b, h, o, re, dn, dv, w)",
+        "INSERT INTO uplink (tenant_id, id, received_at, source_kind, source_id, device_id, channel, content_type, captured_at, body_hash, body_size, outcome, reason, decoder_name, decoder_version, warnings) \
+         SELECT t, i, r, sk, si, d, c, ct, ca, h, s, o, re, dn, dv, coalesce(string_to_array(nullif(w, ''), ','), '{}') \
+         FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16) AS x(t, i, r, sk, si, d, c, ct, ca, h, s, o, re, dn, dv, w)",
     )
     .bind::<Array<SqlUuid>, _>(fates.iter().map(|fate| fate.submission.tenant()).collect::<Vec<_>>())
     .bind::<Array<SqlUuid>, _>(received().map(|r| r.id).collect::<Vec<_>>())
@@ -36,8 +36,8 @@ pub async fn insert_uplinks(mut conn: &AsyncPgConnection, fates: &[UplinkFate<'_
     .bind::<Array<Text>, _>(received().map(|r| r.channel.as_str()).collect::<Vec<_>>())
     .bind::<Array<Text>, _>(received().map(|r| r.content_type.as_str()).collect::<Vec<_>>())
     .bind::<Array<Nullable<Timestamptz>>, _>(received().map(|r| r.captured_at).collect::<Vec<_>>())
-    .bind::<Array<Bytea>, _>(received().map(|r| r.body.as_slice()).collect::<Vec<_>>())
     .bind::<Array<Bytea>, _>(received().map(|r| r.body_hash.as_slice()).collect::<Vec<_>>())
+    .bind::<Array<Integer>, _>(received().map(|r| i32::try_from(r.body.len()).unwrap_or(i32::MAX)).collect::<Vec<_>>())
     .bind::<Array<Text>, _>(fates.iter().map(|fate| fate.outcome).collect::<Vec<_>>())
     .bind::<Array<Nullable<Text>>, _>(fates.iter().map(|fate| fate.reason.as_deref()).collect::<Vec<_>>())
     .bind::<Array<Nullable<Text>>, _>(fates.iter().map(|fate| fate.submission.decoder.as_ref().map(|d| d.0.as_str())).collect::<Vec<_>>())
