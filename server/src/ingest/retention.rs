@@ -142,11 +142,11 @@ pub async fn warn(app: &App) -> Result<(), DbError> {
 async fn seal_unsealed(app: &App) -> Result<usize, DbError> {
     let mut transaction = app.db.begin_worker().await?;
     let found = store::unsealed(&mut transaction, MOVED).await?;
-    if !found.is_empty() {
-        if let Err(error) = store::seal_in_place(&mut transaction, &app.data_keys, &found).await {
-            tracing::error!(cause = %format!("{error:?}"), "raw bytes of an older server could not be sealed");
-            return Ok(0);
-        }
+    if !found.is_empty()
+        && let Err(error) = store::seal_in_place(&mut transaction, &app.data_keys, &found).await
+    {
+        tracing::error!(cause = %format!("{error:?}"), "raw bytes of an older server could not be sealed");
+        return Ok(0);
     }
     transaction.commit().await?;
     Ok(found.len())

@@ -16,7 +16,7 @@ use super::seal::{SealedBy, Sealer, sealed_by};
 /// Rows of one transaction.
 const CHUNK: i64 = 200;
 
-/// A sealed column of a table whose key is (tenant_id, id).
+/// A sealed column of a table whose key is tenant and id.
 #[derive(Debug, Clone, Copy)]
 pub struct SealedColumn {
     /// What people call it.
