@@ -1,7 +1,7 @@
 //! Observations born from device readings: written in batches by the group commit, in its transaction.
 
 use chrono::{DateTime, Utc};
-use db::{AssignmentId, TenantId, UplinkId};
+use db::{AssignmentId, Constant as _, TenantId, UplinkId};
 use diesel::QueryableByName;
 use diesel::prelude::*;
 use diesel::sql_types::{Array, BigInt, Bool, Bytea, Double, Nullable, Text, Timestamptz, Uuid as SqlUuid};
@@ -101,6 +101,7 @@ pub(crate) async fn insert_readings(mut conn: &AsyncPgConnection, rows: &[NewRea
     .bind::<Array<Text>, _>(rows.iter().map(|row| row.decoder.1.as_str()).collect::<Vec<_>>())
     .bind::<Array<Nullable<Timestamptz>>, _>(rows.iter().map(|row| row.observed_at).collect::<Vec<_>>())
     .bind::<Array<Text>, _>(rows.iter().map(|row| row.body.as_str()).collect::<Vec<_>>())
+    .prepared()
     .load(&mut conn)
     .await?;
     Ok(inserted.into_iter().map(|row| row.id).collect())
@@ -136,6 +137,7 @@ pub(crate) async fn find_readings(
     .bind::<Array<SqlUuid>, _>(wanted.iter().map(|(tenant, _)| *tenant).collect::<Vec<_>>())
     .bind::<Array<Text>, _>(wanted.iter().map(|(_, value)| value.as_str()).collect::<Vec<_>>())
     .bind::<BigInt, _>(system)
+    .prepared()
     .load(&mut conn)
     .await
 }

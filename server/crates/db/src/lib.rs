@@ -7,6 +7,7 @@
 mod ids;
 mod migrate;
 mod pool;
+mod prepared;
 mod print_schema;
 pub mod schema;
 mod scope;
@@ -15,6 +16,7 @@ mod transaction;
 pub use ids::*;
 pub use migrate::{MigrateError, migrate, pending_migrations};
 pub use pool::{Db, DbError, DbSettings};
+pub use prepared::{Constant, Prepared};
 pub use print_schema::print_schema;
 pub use scope::TenantScope;
 pub use transaction::Transaction;

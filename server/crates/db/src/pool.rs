@@ -10,12 +10,15 @@ use diesel_async::{AsyncPgConnection, RunQueryDsl};
 
 use crate::Transaction;
 
+const APP: &str = "afferent_app";
+const WORKER: &str = "afferent_worker";
+
 /// How to reach the database.
 #[derive(Clone)]
 pub struct DbSettings {
     /// A Postgres connection string (URL or key-value form). The login must be a member of `afferent_app` and `afferent_worker`.
     pub url: String,
-    /// Connections at most.
+    /// Connections at most; a third of them, and two at least, are the worker role's.
     pub connections: usize,
     /// How long a request waits for a connection before it is told to come again.
     pub wait: Duration,
@@ -44,7 +47,10 @@ impl From<PoolError> for DbError {
 /// The shared handle on the database.
 #[derive(Clone)]
 pub struct Db {
-    pool: Pool<AsyncPgConnection>,
+    /// Connections that only ever take the app role, and those that only ever take the worker role: Postgres throws a
+    /// prepared plan away when the role changes, since the policies that apply may change with it.
+    app: Pool<AsyncPgConnection>,
+    worker: Pool<AsyncPgConnection>,
 }
 
 impl Db {
@@ -53,18 +59,9 @@ impl Db {
     /// # Errors
     /// [`DbError::Unavailable`] when the pool cannot be built.
     pub fn new(settings: &DbSettings) -> Result<Self, DbError> {
-        let mut manager = ManagerConfig::default();
-        // A lost connection shows itself at the next BEGIN; a test query per checkout would cost a round trip per request.
-        manager.recycling_method = RecyclingMethod::Fast;
-        let manager = AsyncDieselConnectionManager::<AsyncPgConnection>::new_with_config(&settings.url, manager);
-        let pool = Pool::builder(manager)
-            .max_size(settings.connections)
-            .wait_timeout(Some(settings.wait))
-            .create_timeout(Some(settings.wait))
-            .runtime(deadpool::Runtime::Tokio1)
-            .build()
-            .map_err(|error| DbError::Unavailable(error.to_string()))?;
-        Ok(Self { pool })
+        let worker = (settings.connections / 3).max(2);
+        let app = settings.connections.saturating_sub(worker).max(2);
+        Ok(Self { app: pool(settings, app)?, worker: pool(settings, worker)? })
     }
 
     /// Opens a transaction of the app role without any tenant: tenant tree, credentials, tokens, models.
@@ -72,7 +69,7 @@ impl Db {
     /// # Errors
     /// [`DbError::Unavailable`] when no connection can be had.
     pub async fn begin_platform(&self) -> Result<Transaction, DbError> {
-        self.begin_as("afferent_app", "").await
+        self.begin_app("").await
     }
 
     /// Opens a transaction of the worker role: the group commit's and the forwarder's tables, across tenants.
@@ -80,33 +77,20 @@ impl Db {
     /// # Errors
     /// [`DbError::Unavailable`] when no connection can be had.
     pub async fn begin_worker(&self) -> Result<Transaction, DbError> {
-        self.begin_as("afferent_worker", "").await
+        begin(&self.worker, WORKER, "").await
     }
 
-    /// `tenants` is a Postgres array of UUIDs, or empty; both arguments are ours, never a client's text.
-    pub(crate) async fn begin_as(&self, role: &str, tenants: &str) -> Result<Transaction, DbError> {
-        let opening = format!(
-            "BEGIN; SELECT set_config('role', '{role}', true), set_config('afferent.tenants', '{tenants}', true)"
-        );
-        // A pooled connection may have died while it lay idle (the database was restarted): one more try with the next.
-        for _ in 0..3 {
-            match Transaction::begin(self.pool.get().await?, &opening).await {
-                Err(DbError::Query(diesel::result::Error::DatabaseError(
-                    diesel::result::DatabaseErrorKind::ClosedConnection
-                    | diesel::result::DatabaseErrorKind::UnableToSendCommand,
-                    _,
-                ))) => {}
-                other => return other,
-            }
-        }
-        Transaction::begin(self.pool.get().await?, &opening).await
+    /// `tenants` is a Postgres array of UUIDs, or empty; it is ours, never a client's text.
+    pub(crate) async fn begin_app(&self, tenants: &str) -> Result<Transaction, DbError> {
+        begin(&self.app, APP, tenants).await
     }
 
     /// Connections in use and in the pool, for metrics.
     #[must_use]
     pub fn status(&self) -> (usize, usize) {
-        let status = self.pool.status();
-        (status.size.saturating_sub(status.available), status.size)
+        let (app, worker) = (self.app.status(), self.worker.status());
+        let size = app.size + worker.size;
+        (size.saturating_sub(app.available + worker.available), size)
     }
 
     /// Refuses roles that would make row-level security void: superuser, BYPASSRLS, or ownership of a tenant table.
@@ -114,8 +98,8 @@ impl Db {
     /// # Errors
     /// [`DbError::Roles`] with what is wrong and what would be right.
     pub async fn check_roles(&self) -> Result<(), DbError> {
-        for role in ["afferent_app", "afferent_worker"] {
-            let mut transaction = self.begin_as(role, "").await?;
+        for (pool, role) in [(&self.app, APP), (&self.worker, WORKER)] {
+            let mut transaction = begin(pool, role, "").await?;
             let found: Option<EffectiveRole> = diesel::sql_query(
                 "SELECT current_user::text AS name, r.rolsuper AS superuser, r.rolbypassrls AS bypasses, \
                  EXISTS (SELECT FROM pg_class c WHERE c.relrowsecurity AND pg_has_role(current_user, c.relowner, 'USAGE')) AS owns \
@@ -140,6 +124,38 @@ impl Db {
         }
         Ok(())
     }
+}
+
+fn pool(settings: &DbSettings, connections: usize) -> Result<Pool<AsyncPgConnection>, DbError> {
+    let mut manager = ManagerConfig::default();
+    // A lost connection shows itself at the next BEGIN; a test query per checkout would cost a round trip per request.
+    manager.recycling_method = RecyclingMethod::Fast;
+    let manager = AsyncDieselConnectionManager::<AsyncPgConnection>::new_with_config(&settings.url, manager);
+    Pool::builder(manager)
+        .max_size(connections)
+        .wait_timeout(Some(settings.wait))
+        .create_timeout(Some(settings.wait))
+        .runtime(deadpool::Runtime::Tokio1)
+        .build()
+        .map_err(|error| DbError::Unavailable(error.to_string()))
+}
+
+/// Opens a transaction that has taken `role`; both texts are ours, never a client's.
+async fn begin(pool: &Pool<AsyncPgConnection>, role: &str, tenants: &str) -> Result<Transaction, DbError> {
+    let opening =
+        format!("BEGIN; SELECT set_config('role', '{role}', true), set_config('afferent.tenants', '{tenants}', true)");
+    // A pooled connection may have died while it lay idle (the database was restarted): one more try with the next.
+    for _ in 0..3 {
+        match Transaction::begin(pool.get().await?, &opening).await {
+            Err(DbError::Query(diesel::result::Error::DatabaseError(
+                diesel::result::DatabaseErrorKind::ClosedConnection
+                | diesel::result::DatabaseErrorKind::UnableToSendCommand,
+                _,
+            ))) => {}
+            other => return other,
+        }
+    }
+    Transaction::begin(pool.get().await?, &opening).await
 }
 
 #[derive(QueryableByName)]

@@ -303,7 +303,7 @@ diesel::table! {
 }
 
 diesel::table! {
-    /// Observations, unpartitioned: both (tenant, id) and (tenant, identifier) must be unique over all time.
+    /// Observations, unpartitioned: both (tenant, id) and (tenant, identifier) must be unique over all time. No foreign keys: what they would point to is never deleted, and each costs a look-up and a lock a reading.
     observation (tenant_id, id) {
         tenant_id -> Uuid,
         id -> Text,

@@ -63,6 +63,6 @@ impl TenantScope {
             let _ = write!(setting, ",{tenant}");
         }
         setting.push('}');
-        db.begin_as("afferent_app", &setting).await
+        db.begin_app(&setting).await
     }
 }

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use db::schema::{delivery, delivery_log};
-use db::{DeliveryId, EndpointId, TenantId};
+use db::{Constant as _, DeliveryId, EndpointId, TenantId};
 use diesel::prelude::*;
 use diesel::sql_types::{Array, BigInt, Double, Integer, Nullable, SmallInt, Text, Timestamptz, Uuid as SqlUuid};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
@@ -93,6 +93,7 @@ pub(crate) async fn insert(mut conn: &AsyncPgConnection, rows: &[NewDelivery]) -
     .bind::<Array<Text>, _>(rows.iter().map(|row| row.resource_id.as_str()).collect::<Vec<_>>())
     .bind::<Array<Integer>, _>(rows.iter().map(|row| row.version).collect::<Vec<_>>())
     .bind::<Array<SmallInt>, _>(rows.iter().map(|row| row.lane).collect::<Vec<_>>())
+    .prepared()
     .execute(&mut conn)
     .await
 }
@@ -186,6 +187,7 @@ pub(crate) async fn replay_waiting(
     )
     .bind::<Array<SqlUuid>, _>(tenants)
     .bind::<SqlUuid, _>(id)
+    .prepared()
     .execute(conn)
     .await
 }
@@ -209,6 +211,7 @@ pub(crate) async fn replay_dead(
     .bind::<SqlUuid, _>(endpoint)
     .bind::<Nullable<Timestamptz>, _>(from)
     .bind::<Nullable<Timestamptz>, _>(until)
+    .prepared()
     .execute(conn)
     .await
 }
@@ -246,6 +249,7 @@ pub(crate) async fn delivered_again(
     .bind::<Nullable<Timestamptz>, _>(from)
     .bind::<Nullable<Timestamptz>, _>(until)
     .bind::<BigInt, _>(limit)
+    .prepared()
     .load(conn)
     .await?;
     let born = |row: Again| NewDelivery {
@@ -294,6 +298,7 @@ pub(crate) async fn backlog(conn: &mut AsyncPgConnection) -> QueryResult<Backlog
                 COALESCE(EXTRACT(EPOCH FROM now() - min(created_at) FILTER (WHERE state = 'pending')), 0)::float8 AS lag_seconds \
          FROM delivery",
     )
+    .prepared()
     .get_result(conn)
     .await
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use db::{EndpointId, TenantId};
+use db::{Constant as _, EndpointId, TenantId};
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Bool, Integer, Nullable, SmallInt, Uuid as SqlUuid};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
@@ -67,6 +67,7 @@ pub(crate) async fn ready_lanes(conn: &mut AsyncPgConnection) -> QueryResult<Vec
          ORDER BY first.next_attempt_at",
     )
     .bind::<Integer, _>(i32::from(LANES))
+    .prepared()
     .load(conn)
     .await
 }
@@ -98,6 +99,7 @@ pub(crate) async fn claim_lane(
     .bind::<SmallInt, _>(lane)
     .bind::<SqlUuid, _>(holder)
     .bind::<BigInt, _>(milliseconds(lease))
+    .prepared()
     .get_result(conn)
     .await
     .optional()?;
@@ -111,6 +113,7 @@ pub(crate) async fn claim_lane(
         .bind::<SqlUuid, _>(endpoint)
         .bind::<SmallInt, _>(lane)
         .bind::<BigInt, _>(at_most)
+        .prepared()
         .execute(conn)
         .await?;
     }
@@ -137,6 +140,7 @@ async fn set_lease(conn: &mut AsyncPgConnection, lease: &Lease, duration: Option
     .bind::<SmallInt, _>(lease.lane)
     .bind::<BigInt, _>(lease.token)
     .bind::<Nullable<BigInt>, _>(duration.map(milliseconds))
+    .prepared()
     .execute(conn)
     .await?;
     Ok(updated == 1)
@@ -155,6 +159,7 @@ pub(crate) async fn fence(conn: &mut AsyncPgConnection, lease: &Lease) -> QueryR
     .bind::<SqlUuid, _>(lease.tenant)
     .bind::<SqlUuid, _>(lease.endpoint)
     .bind::<SmallInt, _>(lease.lane)
+    .prepared()
     .get_result(conn)
     .await
     .optional()?;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use db::{DeliveryId, EndpointId, TenantId};
+use db::{Constant as _, DeliveryId, EndpointId, TenantId};
 use diesel::QueryResult;
 use diesel::sql_types::{Array, BigInt, Bool, Integer, Nullable, Text, Uuid as SqlUuid};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
@@ -74,6 +74,7 @@ pub(crate) async fn finish(
     .bind::<Array<Integer>, _>(finished.iter().map(|one| one.version).collect::<Vec<_>>())
     .bind::<Array<Nullable<Text>>, _>(finished.iter().map(|one| one.location.as_deref()).collect::<Vec<_>>())
     .bind::<Text, _>(outcome)
+    .prepared()
     .execute(conn)
     .await
 }
@@ -100,6 +101,7 @@ pub(crate) async fn fail(conn: &mut AsyncPgConnection, tenant: TenantId, failed:
     .bind::<Text, _>(&failed.reason)
     .bind::<Nullable<Text>, _>(failed.outcome.as_deref())
     .bind::<Integer, _>(i32::from(failed.counts))
+    .prepared()
     .execute(conn)
     .await
 }
@@ -120,6 +122,7 @@ pub(crate) async fn note_health(
             )
             .bind::<SqlUuid, _>(tenant)
             .bind::<SqlUuid, _>(endpoint)
+            .prepared()
             .execute(conn)
             .await?;
         }
@@ -129,6 +132,7 @@ pub(crate) async fn note_health(
             )
             .bind::<SqlUuid, _>(tenant)
             .bind::<SqlUuid, _>(endpoint)
+            .prepared()
             .execute(conn)
             .await?;
         }
@@ -139,6 +143,7 @@ pub(crate) async fn note_health(
             .bind::<SqlUuid, _>(tenant)
             .bind::<SqlUuid, _>(endpoint)
             .bind::<BigInt, _>(milliseconds(*pause))
+            .prepared()
             .execute(conn)
             .await?;
         }
@@ -154,6 +159,7 @@ pub(crate) async fn note_health(
             .bind::<Bool, _>(*at_once)
             .bind::<Integer, _>(threshold)
             .bind::<BigInt, _>(milliseconds(*pause))
+            .prepared()
             .execute(conn)
             .await?;
         }

@@ -1,7 +1,7 @@
 //! Transport keys: the same request or the same bytes again.
 
 use chrono::{DateTime, Utc};
-use db::{TenantId, UplinkId};
+use db::{Constant as _, TenantId, UplinkId};
 use diesel::prelude::*;
 use diesel::sql_types::{Array, Bytea, Jsonb, Timestamptz, Uuid as SqlUuid};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
@@ -61,6 +61,7 @@ pub async fn take_keys(conn: &mut AsyncPgConnection, mut rows: Vec<KeyRow>) -> Q
     .bind::<Array<SqlUuid>, _>(rows.iter().map(|row| row.uplink).collect::<Vec<_>>())
     .bind::<Array<Timestamptz>, _>(rows.iter().map(|row| row.received_at).collect::<Vec<_>>())
     .bind::<Array<Timestamptz>, _>(rows.iter().map(|row| row.expires_at).collect::<Vec<_>>())
+    .prepared()
     .execute(conn)
     .await?;
     diesel::sql_query(
@@ -71,6 +72,7 @@ pub async fn take_keys(conn: &mut AsyncPgConnection, mut rows: Vec<KeyRow>) -> Q
     .bind::<Array<SqlUuid>, _>(rows.iter().map(|row| row.source).collect::<Vec<_>>())
     .bind::<Array<Bytea>, _>(rows.iter().map(|row| row.key.as_slice()).collect::<Vec<_>>())
     .bind::<Array<SqlUuid>, _>(rows.iter().map(|row| row.uplink).collect::<Vec<_>>())
+    .prepared()
     .load(conn)
     .await
 }
@@ -90,6 +92,7 @@ pub async fn answer_keys(
     .bind::<Array<Bytea>, _>(rows.iter().map(|row| row.key.as_slice()).collect::<Vec<_>>())
     .bind::<Array<SqlUuid>, _>(rows.iter().map(|row| row.uplink).collect::<Vec<_>>())
     .bind::<Array<Jsonb>, _>(answers)
+    .prepared()
     .execute(&mut conn)
     .await
 }

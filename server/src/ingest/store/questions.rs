@@ -1,7 +1,7 @@
 //! What the commit asks before it writes: may the sources send, and who wore the devices.
 
 use chrono::{DateTime, Utc};
-use db::{AssignmentId, CredentialId, DeviceId, TenantId, UplinkId};
+use db::{AssignmentId, Constant as _, CredentialId, DeviceId, TenantId, UplinkId};
 use diesel::prelude::*;
 use diesel::sql_types::{Array, BigInt, Bool, Nullable, Text, Timestamptz, Uuid as SqlUuid};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
@@ -40,6 +40,7 @@ pub async fn refusals(
     .bind::<Array<SqlUuid>, _>(credentials)
     .bind::<Array<SqlUuid>, _>(tenants)
     .bind::<Array<SqlUuid>, _>(devices)
+    .prepared()
     .load(&mut conn)
     .await?;
     Ok(rows
@@ -99,6 +100,7 @@ pub async fn wearers(mut conn: &AsyncPgConnection, questions: &[WearerQuestion])
     .bind::<Array<Text>, _>(questions.iter().map(|q| q.slot.as_str()).collect::<Vec<_>>())
     .bind::<Array<Timestamptz>, _>(questions.iter().map(|q| q.at).collect::<Vec<_>>())
     .bind::<Array<Bool>, _>(questions.iter().map(|q| q.untrusted).collect::<Vec<_>>())
+    .prepared()
     .load(&mut conn)
     .await
 }
@@ -121,6 +123,7 @@ pub async fn is_committed(
             .bind::<SqlUuid, _>(tenant)
             .bind::<SqlUuid, _>(uplink)
             .bind::<Timestamptz, _>(received_at)
+            .prepared()
             .get_result(conn)
             .await?;
     Ok(row.count > 0)

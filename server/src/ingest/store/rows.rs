@@ -1,7 +1,7 @@
 //! Rows that the commit writes: uplinks, quarantine and held readings, one statement a table.
 
 use chrono::{DateTime, Utc};
-use db::{DeviceId, HeldReadingId, TenantId, UplinkId};
+use db::{Constant as _, DeviceId, HeldReadingId, TenantId, UplinkId};
 use diesel::prelude::*;
 use diesel::sql_types::{Array, Bool, Bytea, Integer, Nullable, Text, Timestamptz, Uuid as SqlUuid};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
@@ -43,6 +43,7 @@ pub async fn insert_uplinks(mut conn: &AsyncPgConnection, fates: &[UplinkFate<'_
     .bind::<Array<Nullable<Text>>, _>(fates.iter().map(|fate| fate.submission.decoder.as_ref().map(|d| d.0.as_str())).collect::<Vec<_>>())
     .bind::<Array<Nullable<Text>>, _>(fates.iter().map(|fate| fate.submission.decoder.as_ref().map(|d| d.1.as_str())).collect::<Vec<_>>())
     .bind::<Array<Text>, _>(fates.iter().map(|fate| fate.submission.warnings.join(",")).collect::<Vec<_>>())
+    .prepared()
     .execute(&mut conn)
     .await
 }
@@ -60,12 +61,14 @@ pub async fn update_replayed(mut conn: &AsyncPgConnection, fate: &UplinkFate<'_>
     .bind::<SqlUuid, _>(tenant)
     .bind::<SqlUuid, _>(id)
     .bind::<Timestamptz, _>(fate.submission.received.received_at)
+    .prepared()
     .execute(&mut conn)
     .await?;
     diesel::sql_query("UPDATE quarantine SET state = CASE WHEN $1 THEN 'settled' ELSE state END, attempts = attempts + 1, updated_at = now() WHERE tenant_id = $2 AND uplink_id = $3")
         .bind::<Bool, _>(settled)
         .bind::<SqlUuid, _>(tenant)
         .bind::<SqlUuid, _>(id)
+        .prepared()
         .execute(&mut conn)
         .await?;
     Ok(())
@@ -95,6 +98,7 @@ pub async fn insert_quarantine(mut conn: &AsyncPgConnection, rows: &[QuarantineR
     .bind::<Array<SqlUuid>, _>(rows.iter().map(|row| row.submission.device).collect::<Vec<_>>())
     .bind::<Array<Text>, _>(rows.iter().map(|row| row.reason.as_str()).collect::<Vec<_>>())
     .bind::<Array<Text>, _>(rows.iter().map(|row| row.detail.as_str()).collect::<Vec<_>>())
+    .prepared()
     .execute(&mut conn)
     .await
 }
@@ -144,6 +148,7 @@ pub async fn insert_held(mut conn: &AsyncPgConnection, rows: &[HeldRow]) -> Quer
     .bind::<Array<Timestamptz>, _>(rows.iter().map(|row| row.measured_at).collect::<Vec<_>>())
     .bind::<Array<Text>, _>(rows.iter().map(|row| row.reason.as_str()).collect::<Vec<_>>())
     .bind::<Array<Text>, _>(rows.iter().map(|row| row.detail.as_str()).collect::<Vec<_>>())
+    .prepared()
     .execute(&mut conn)
     .await
 }
