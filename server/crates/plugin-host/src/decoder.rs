@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use wasmtime::Store;
 
 use crate::failure::{DecodeFailure, FailureKind, Stage, classify};
+use crate::gate::Place;
 use crate::guest::Guest;
 use crate::output::{self, Declared};
 use crate::world::{DecoderInstance, DecoderWorld, Surface};
@@ -86,8 +87,24 @@ impl Decoder {
 
     /// [`Decoder::decode`], with what it cost.
     pub fn run(&self, input: &Input) -> Run<Outcome> {
+        self.decode_in(Entry::wait(&self.shared), input)
+    }
+
+    /// [`Decoder::run`] for a thread that must not be kept: never waits for a place, and gives the decoder `fuel` instead of
+    /// its full measure (a million is half a millisecond). Nothing when that was not enough or no place was free: then
+    /// [`Decoder::run`] decides, on a thread that may be kept. Any other answer is the one that `run` would give.
+    pub fn run_briefly(&self, input: &Input, fuel: u64) -> Option<Run<Outcome>> {
+        let fuel = fuel.min(self.shared.limits.fuel);
+        let entry = Entry { place: self.shared.gate.try_enter()?, waited: Duration::ZERO, fuel };
+        let run = self.decode_in(entry, input);
+        let starved = matches!(&run.result, Err(failure) if failure.kind == FailureKind::OutOfFuel);
+        (!starved).then_some(run)
+    }
+
+    fn decode_in(&self, entry: Entry<'_>, input: &Input) -> Run<Outcome> {
         self.call(
             Surface::Device,
+            entry,
             input,
             |instance, store| instance.decode(store, input),
             |outcome| output::outcome(&self.shared.limits, &self.shared.registry, &self.declared, outcome),
@@ -106,6 +123,7 @@ impl Decoder {
     pub fn run_hub(&self, input: &Input) -> Run<HubOutcome> {
         self.call(
             Surface::Hub,
+            Entry::wait(&self.shared),
             input,
             |instance, store| instance.split(store, input),
             |outcome| output::hub_outcome(&self.shared.limits, &self.shared.registry, &self.declared, outcome),
@@ -115,6 +133,7 @@ impl Decoder {
     fn call<T>(
         &self,
         surface: Surface,
+        entry: Entry<'_>,
         input: &Input,
         guest: impl FnOnce(&dyn DecoderInstance, &mut Store<Guest>) -> wasmtime::Result<T>,
         check: impl FnOnce(&T) -> Result<(), output::Breach>,
@@ -128,7 +147,7 @@ impl Decoder {
             let failure = DecodeFailure { kind, message, fuel_used: 0 };
             return Run { result: Err(failure), stats: RunStats::default() };
         }
-        let mut run = enter(&self.shared, self.world.as_ref(), guest);
+        let mut run = enter(&self.shared, self.world.as_ref(), entry, guest);
         let check_started = Instant::now();
         run.result = run.result.and_then(|answer| match check(&answer) {
             Ok(()) => Ok(answer),
@@ -139,28 +158,43 @@ impl Decoder {
     }
 }
 
+/// A place in the pool, and what may be burnt there.
+pub(crate) struct Entry<'a> {
+    place: Place<'a>,
+    waited: Duration,
+    fuel: u64,
+}
+
+impl<'a> Entry<'a> {
+    /// Waits for a place; the full measure of fuel.
+    pub(crate) fn wait(shared: &'a Shared) -> Self {
+        let arrived = Instant::now();
+        Self { place: shared.gate.enter(), waited: arrived.elapsed(), fuel: shared.limits.fuel }
+    }
+}
+
 /// One call in a fresh instance that is gone when it returns.
 pub(crate) fn enter<T>(
     shared: &Shared,
     world: &dyn DecoderWorld,
+    entry: Entry<'_>,
     call: impl FnOnce(&dyn DecoderInstance, &mut Store<Guest>) -> wasmtime::Result<T>,
 ) -> Run<T> {
-    let arrived = Instant::now();
-    let _place = shared.gate.enter();
     let started = Instant::now();
+    let Entry { place, waited, fuel } = entry;
     let limits = &shared.limits;
     let mut store = Store::new(&shared.engine, Guest::new(limits));
     store.limiter(|guest| guest);
     store.set_epoch_deadline(limits.deadline_ticks());
     store.set_hostcall_fuel(limits.lift_bytes);
-    let answer = match store.set_fuel(limits.fuel) {
+    let answer = match store.set_fuel(fuel) {
         Err(error) => Err((Stage::Instantiate, error)),
         Ok(()) => match world.instantiate(&mut store) {
             Err(error) => Err((Stage::Instantiate, error)),
             Ok(instance) => call(instance.as_ref(), &mut store).map_err(|error| (Stage::Call, error)),
         },
     };
-    let fuel_used = limits.fuel.saturating_sub(store.get_fuel().unwrap_or(0));
+    let fuel_used = fuel.saturating_sub(store.get_fuel().unwrap_or(0));
     let result = answer.map_err(|(stage, error)| {
         let (kind, message) = classify(&error, stage, store.data());
         DecodeFailure { kind, message, fuel_used }
@@ -168,7 +202,8 @@ pub(crate) fn enter<T>(
     let memory_bytes = store.data().memory_bytes();
     // The instance's place in the pool is free before the gate lets the next one in.
     drop(store);
-    let stats = RunStats { fuel_used, elapsed: started.elapsed(), waited: started - arrived, memory_bytes };
+    drop(place);
+    let stats = RunStats { fuel_used, elapsed: started.elapsed(), waited, memory_bytes };
     Run { result, stats }
 }
 

@@ -138,7 +138,9 @@ impl PluginHost {
 
 /// Asks a decoder what it is.
 fn describe(shared: &Shared, world: &dyn world::DecoderWorld) -> Result<Manifest, LoadError> {
-    decoder::enter(shared, world, |instance, store| instance.describe(store)).result.map_err(LoadError::Describe)
+    decoder::enter(shared, world, decoder::Entry::wait(shared), |instance, store| instance.describe(store))
+        .result
+        .map_err(LoadError::Describe)
 }
 
 /// Runs an example and compares outcome and values.

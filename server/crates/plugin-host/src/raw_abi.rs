@@ -71,7 +71,10 @@ impl Module {
         let shared: &Arc<Shared> = &HOST.shared;
         let component = Component::from_binary(&shared.engine, &self.component()).unwrap();
         let (_, world) = world::pick(&shared.engine, &component).unwrap();
-        decoder::enter(shared, world.as_ref(), |instance, store| instance.decode(store, &input())).result
+        decoder::enter(shared, world.as_ref(), decoder::Entry::wait(shared), |instance, store| {
+            instance.decode(store, &input())
+        })
+        .result
     }
 
     #[track_caller]
@@ -163,7 +166,9 @@ fn a_hub_decoder_is_told_from_a_device_decoder_and_splits() {
     let component = Component::from_binary(&shared.engine, &items.component_of("hub-decoder", "hub", "split")).unwrap();
     let (surface, world) = world::pick(&shared.engine, &component).unwrap();
     assert_eq!(surface, Surface::Hub);
-    let split = decoder::enter(shared, world.as_ref(), |instance, store| instance.split(store, &input()));
+    let split = decoder::enter(shared, world.as_ref(), decoder::Entry::wait(shared), |instance, store| {
+        instance.split(store, &input())
+    });
     assert_eq!(split.result, Ok(HubOutcome::Items(Vec::new())));
 }
 

@@ -292,3 +292,17 @@ fn a_value_type_is_what_the_decoder_said() {
     let Value::Quantity(quantity) = &decoded.readings[0].value else { panic!("a quantity") };
     assert_eq!((quantity.value.mantissa, quantity.value.exponent, quantity.unit.as_str()), (7025, -2, "kg"));
 }
+
+#[test]
+fn a_brief_run_answers_as_a_full_one_or_not_at_all() {
+    let decoder = hostile(Limits::default());
+    let weighs = input("hostile-well-behaved");
+    let brief = decoder.run_briefly(&weighs, 1_000_000).expect("a place is free, and the fuel is ample");
+    let full = decoder.run(&weighs);
+    assert_eq!((brief.result, brief.stats.fuel_used), (full.result, full.stats.fuel_used));
+    // Starved is no verdict on the decoder; what it does wrong within the fuel is.
+    assert!(decoder.run_briefly(&weighs, full.stats.fuel_used / 2).is_none());
+    assert!(decoder.run_briefly(&input("hostile-loop"), 1_000_000).is_none());
+    let trap = decoder.run_briefly(&input("hostile-trap"), 1_000_000).expect("it traps at once");
+    assert_eq!(trap.result.unwrap_err().kind, FailureKind::Trap);
+}
