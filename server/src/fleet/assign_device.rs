@@ -2,7 +2,8 @@
 //! database enforces it, so that two people who record at the same time cannot both be right.
 
 use chrono::{DateTime, Utc};
-use db::{AssignmentId, DeviceId, TenantScope};
+use db::{AssignmentId, DeviceId, TenantId, TenantScope};
+use diesel_async::AsyncPgConnection;
 
 use super::store::assignment::AssignmentRow;
 use super::{model, store};
@@ -54,6 +55,7 @@ pub async fn assign(
             "the tenant of this device has no such patient; create it first at the tenant's FHIR base",
         ));
     }
+    check_sharing(&mut transaction, found.tenant_id, device, &wish.slot, (wish.from, wish.until)).await?;
     let row = AssignmentRow {
         tenant_id: found.tenant_id,
         id: AssignmentId::generate(),
@@ -63,10 +65,33 @@ pub async fn assign(
         worn_from: wish.from,
         worn_until: wish.until,
         created_at: app.clock.now(),
+        identity_id: None,
     };
     store::assignment::insert_assignment(&mut transaction, &row).await?;
     transaction.commit().await?;
     Ok(row)
+}
+
+/// A device has one wearer, or slots with a wearer each: never both at a time, for then a reading with a slot that nobody was
+/// given would be taken for the one wearer's.
+pub(super) async fn check_sharing(
+    conn: &mut AsyncPgConnection,
+    tenant: TenantId,
+    device: DeviceId,
+    slot: &str,
+    period: (DateTime<Utc>, Option<DateTime<Utc>>),
+) -> Result<(), Error> {
+    if !store::assignment::is_shared_otherwise(conn, tenant, device, slot, period).await? {
+        return Ok(());
+    }
+    Err(Error::conflict(
+        "assignment.shared",
+        if slot.is_empty() {
+            "In that period the device is shared: people are recorded for its user slots. Name the slot, or end those assignments first."
+        } else {
+            "In that period the device has one wearer, without a slot. End that assignment first, then record a wearer for each slot."
+        },
+    ))
 }
 
 /// Sets the end of an assignment. Readings that are stored already keep their subject.
@@ -86,6 +111,7 @@ pub async fn end_assignment(
         .await?
         .ok_or_else(|| Error::not_found("assignment"))?;
     model::check_period(row.worn_from, Some(until))?;
+    check_sharing(&mut transaction, row.tenant_id, device, &row.slot, (row.worn_from, Some(until))).await?;
     let row = store::assignment::end_assignment(&mut transaction, row.tenant_id, id, until).await?;
     transaction.commit().await?;
     Ok(row)

@@ -1,6 +1,7 @@
 //! The fleet: device models and their decoders, devices, hubs, who wears what, and the tokens of sources.
 //!
-//! Owns `decoder`, `device_model`, `device_unit`, `device`, `hub`, `hub_device`, `activation` and `assignment`.
+//! Owns `decoder`, `device_model`, `device_unit`, `device`, `hub`, `hub_device`, `activation`, `assignment` and its
+//! history.
 //!
 //! Invariants: a unit (model, serial) is enrolled with one tenant at a time; an enrolment that has ended stays ended, and
 //! its readings stay with its tenant. Periods of activity are recorded from the first day and never removed. A device and
@@ -17,6 +18,7 @@ mod http;
 mod issue_source_token;
 mod model;
 mod projection;
+mod reassign_device;
 mod register_hub;
 mod source;
 mod store;
@@ -27,6 +29,7 @@ pub use enrol_device::{NewDevice, enrol as enrol_device};
 pub use http::routes;
 pub use issue_source_token::{IssuedToken, Source, issue as issue_source_token};
 pub use model::{Checks, DeviceIdentifier, SEALED_VARIABLES, Variables};
+pub use reassign_device::{Rewrite, rewrite_assignments};
 pub use source::{DeviceSnapshot, HubSnapshot, find_paired_device, load_device, load_hub};
 pub use store::assignment::AssignmentRow;
 pub use store::device::DeviceRow;

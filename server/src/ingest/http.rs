@@ -26,6 +26,7 @@ pub fn routes(config: &mut ServiceConfig) {
 /// Mounts what operators see.
 pub fn api_routes(config: &mut ServiceConfig) {
     config.service(list_uplinks).service(find_uplink).service(list_quarantine).service(replay_quarantined);
+    super::held::routes(config);
     super::trial::routes(config);
 }
 

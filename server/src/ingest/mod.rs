@@ -1,12 +1,14 @@
 //! The way in: bytes with a token → decoded in a sandbox → committed with their Observations and deliveries.
 //!
-//! Owns `uplink`, `uplink_body` and `uplink_body_kept` (the raw bytes, sealed), `ingest_key`, `quarantine` and `held_reading`. Invariants: 2xx only after commit; nothing received is
+//! Owns `uplink`, `uplink_body` and `uplink_body_kept` (the raw bytes, sealed), `ingest_key`, `quarantine`, `held_reading`,
+//! `reassignment` and the record of corrections. Invariants: 2xx only after commit; nothing received is
 //! lost without being counted; every failure is kept with its reason and can be replayed; the bytes are never looked at
 //! outside a sandbox.
 
 mod batch;
 mod commit;
 mod envelope;
+mod held;
 mod http;
 mod intake;
 pub mod interpret;

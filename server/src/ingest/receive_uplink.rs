@@ -10,11 +10,11 @@ use sha2::{Digest, Sha256};
 
 use super::envelope::{self, Frame};
 use super::interpret::{self, InterpretContext};
-use super::model::{Found, Receipt, Received, Submission, TransportKey, Verdict};
+use super::model::{Found, ReadingOfTime, Receipt, Received, Submission, TransportKey, Verdict};
 use super::sources::KnownSource;
 use crate::app::App;
 use crate::error::{Error, Kind};
-use crate::fleet::DeviceSnapshot;
+use crate::fleet::{Binding, DeviceSnapshot, Unbound};
 use crate::platform::metrics::OutcomeLabel;
 
 /// A request as it came in.
@@ -152,6 +152,20 @@ pub(super) async fn decode(
     received: Received,
     frames: Vec<Frame>,
 ) -> Result<Submission, Error> {
+    let channel = frames.first().map(|frame| frame.channel.as_str()).unwrap_or_default();
+    let binding = app.decoders.for_model(&source.device.model, channel);
+    decode_with(app, source, received, frames, binding, None).await
+}
+
+/// The same with that decoder and that offset of the device's clock.
+pub(super) async fn decode_with(
+    app: &Arc<App>,
+    source: &KnownSource,
+    received: Received,
+    frames: Vec<Frame>,
+    binding: Result<Binding, Unbound>,
+    clock_offset_ms: Option<i64>,
+) -> Result<Submission, Error> {
     let mut submission = Submission {
         source: source.identity.clone(),
         device: source.device.id,
@@ -161,9 +175,10 @@ pub(super) async fn decode(
         warnings: Vec::new(),
         keys: Vec::new(),
         replay: false,
+        order: None,
+        reading_of_time: ReadingOfTime { zone: source.device.time_zone.to_string(), clock_offset_ms },
     };
-    let channel = frames.first().map(|frame| frame.channel.as_str()).unwrap_or_default();
-    let binding = match app.decoders.for_model(&source.device.model, channel) {
+    let binding = match binding {
         Ok(binding) => binding,
         Err(unbound) => {
             submission.verdict =
@@ -256,6 +271,7 @@ fn readings(
 ) -> Verdict {
     let mut context = InterpretContext::new(submission.received.received_at, device.time_zone);
     context.captured_at = submission.received.captured_at;
+    context.clock_offset = submission.reading_of_time.clock_offset_ms.map(chrono::Duration::milliseconds);
     let found: Vec<Found> = decoded
         .readings
         .iter()

@@ -2,6 +2,7 @@
 
 mod answers;
 mod growing_records;
+mod held;
 mod meaning;
 mod quarantine;
 mod repeats;

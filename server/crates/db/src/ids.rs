@@ -73,6 +73,10 @@ typed_ids! {
     HeldReadingId,
     /// A gateway.
     HubId,
+    /// One entry of the record of corrections.
+    ReadingCorrectionId,
+    /// The correction of who wore a device in a period.
+    ReassignmentId,
     /// A distributor or customer.
     TenantId,
     /// One received payload.

@@ -15,7 +15,7 @@ mod transaction;
 
 pub use ids::*;
 pub use migrate::{MigrateError, migrate, pending_migrations};
-pub use pool::{Db, DbError, DbSettings};
+pub use pool::{Db, DbError, DbSettings, wait_for_commits};
 pub use prepared::{Constant, Prepared};
 pub use print_schema::print_schema;
 pub use scope::TenantScope;

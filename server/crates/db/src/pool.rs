@@ -6,7 +6,7 @@ use diesel::sql_types::{Bool, Text};
 use diesel::{OptionalExtension, QueryableByName};
 use diesel_async::pooled_connection::deadpool::{Pool, PoolError};
 use diesel_async::pooled_connection::{AsyncDieselConnectionManager, ManagerConfig, RecyclingMethod};
-use diesel_async::{AsyncPgConnection, RunQueryDsl};
+use diesel_async::{SimpleAsyncConnection, AsyncPgConnection, RunQueryDsl};
 
 use crate::Transaction;
 
@@ -80,6 +80,16 @@ impl Db {
         begin(&self.worker, WORKER, "").await
     }
 
+    /// Opens the group commit's transaction: the worker role, sharing with all other group commits the right to rely on who
+    /// wore which device. [`wait_for_commits`] waits for them.
+    ///
+    /// # Errors
+    /// [`DbError::Unavailable`] when no connection can be had.
+    pub async fn begin_commit(&self) -> Result<Transaction, DbError> {
+        let locked = format!(", pg_advisory_xact_lock_shared({WEARERS})");
+        begin_and(&self.worker, WORKER, "", &locked).await
+    }
+
     /// `tenants` is a Postgres array of UUIDs, or empty; it is ours, never a client's text.
     pub(crate) async fn begin_app(&self, tenants: &str) -> Result<Transaction, DbError> {
         begin(&self.app, APP, tenants).await
@@ -142,8 +152,19 @@ fn pool(settings: &DbSettings, connections: usize) -> Result<Pool<AsyncPgConnect
 
 /// Opens a transaction that has taken `role`; both texts are ours, never a client's.
 async fn begin(pool: &Pool<AsyncPgConnection>, role: &str, tenants: &str) -> Result<Transaction, DbError> {
-    let opening =
-        format!("BEGIN; SELECT set_config('role', '{role}', true), set_config('afferent.tenants', '{tenants}', true)");
+    begin_and(pool, role, tenants, "").await
+}
+
+/// The same; `also` is SQL of ours, further columns of the opening SELECT.
+async fn begin_and(
+    pool: &Pool<AsyncPgConnection>,
+    role: &str,
+    tenants: &str,
+    also: &str,
+) -> Result<Transaction, DbError> {
+    let opening = format!(
+        "BEGIN; SELECT set_config('role', '{role}', true), set_config('afferent.tenants', '{tenants}', true){also}"
+    );
     // A pooled connection may have died while it lay idle (the database was restarted): one more try with the next.
     for _ in 0..3 {
         match Transaction::begin(pool.get().await?, &opening).await {
@@ -156,6 +177,19 @@ async fn begin(pool: &Pool<AsyncPgConnection>, role: &str, tenants: &str) -> Res
         }
     }
     Transaction::begin(pool.get().await?, &opening).await
+}
+
+/// The advisory lock of who wore which device: group commits share it, a retroactive change takes it alone.
+const WEARERS: i64 = 0x00AF_FE2E_0000_0001;
+
+/// Waits until every group commit that began before has ended, and keeps new ones waiting until this transaction ends. Call
+/// it last, right before the commit of a change to assignments that concerns readings which are stored already: what is
+/// stored under the old assignments is visible from then on, and whatever is stored later sees the new ones.
+///
+/// # Errors
+/// The database's error.
+pub async fn wait_for_commits(transaction: &mut Transaction) -> Result<(), DbError> {
+    (**transaction).batch_execute(&format!("SELECT pg_advisory_xact_lock({WEARERS})")).await.map_err(DbError::Query)
 }
 
 #[derive(QueryableByName)]

@@ -39,6 +39,24 @@ diesel::table! {
         worn_from -> Timestamptz,
         worn_until -> Nullable<Timestamptz>,
         created_at -> Timestamptz,
+        /// The id that identifiers of its readings are made with, where it is not its own: that of the assignment it was split from, so that a reading keeps its identifier.
+        identity_id -> Nullable<Uuid>,
+    }
+}
+
+diesel::table! {
+    /// Assignments as they were before a reassignment shortened, split or replaced them; append-only.
+    assignment_history (tenant_id, id) {
+        tenant_id -> Uuid,
+        id -> Uuid,
+        assignment_id -> Uuid,
+        device_id -> Uuid,
+        slot -> Text,
+        patient_id -> Text,
+        worn_from -> Timestamptz,
+        worn_until -> Nullable<Timestamptz>,
+        reassignment_id -> Uuid,
+        replaced_at -> Timestamptz,
     }
 }
 
@@ -148,6 +166,24 @@ diesel::table! {
 }
 
 diesel::table! {
+    /// How far each device's clock is behind ours, measured on live readings; written when it changes, not with every uplink.
+    device_clock (tenant_id, device_id) {
+        tenant_id -> Uuid,
+        device_id -> Uuid,
+        /// Server time minus device time: what is added to the device's time.
+        offset_ms -> BigInt,
+        spread_ms -> BigInt,
+        samples -> Integer,
+        /// settling: too few samples; steady; jumped: differs from what was steady and is being measured again; zone: whole quarters of an hour off, a wrong zone or a missed change of daylight saving.
+        state -> Text,
+        measured_at -> Timestamptz,
+        /// The offset that readings are corrected by at present; NULL: none.
+        applied_ms -> Nullable<BigInt>,
+        updated_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
     /// Models of devices and the decoder version that each is bound to.
     device_model (name) {
         name -> Text,
@@ -215,6 +251,7 @@ diesel::table! {
     held_reading (tenant_id, id) {
         tenant_id -> Uuid,
         id -> Uuid,
+        /// Hash of device, record key and kind, without the wearer; with the content's hash behind it where another content has that key.
         reading_key -> Text,
         uplink_id -> Uuid,
         received_at -> Timestamptz,
@@ -224,8 +261,25 @@ diesel::table! {
         measured_at -> Timestamptz,
         reason -> Text,
         detail -> Text,
+        /// open; claimed, released (a person decided), taken (it came again, or was taken in, when its wearer was known); discarded (never a result, kept as evidence).
         state -> Text,
         created_at -> Timestamptz,
+        /// Hash of the clinical content: the same content again is known, other content is another matter. NULL for rows from before this column.
+        content_hash -> Nullable<Bytea>,
+        /// The decoder that read it first; it is asked again when the reading is released, if it is still loaded in that version.
+        decoder_name -> Nullable<Text>,
+        decoder_version -> Nullable<Text>,
+        /// The clock offset that was applied when it came, so that decoding again gives the same time.
+        clock_offset_ms -> Nullable<BigInt>,
+        /// Zone of the device when it came, for the same reason.
+        time_zone -> Nullable<Text>,
+        /// The assignment that gave the subject; for a claim of this one reading an id of its own, which is in no assignment row.
+        assignment_id -> Nullable<Uuid>,
+        /// Whose it is, once a person or an assignment said so.
+        patient_id -> Nullable<Text>,
+        /// The Observation that it became.
+        observation_id -> Nullable<Text>,
+        settled_at -> Nullable<Timestamptz>,
     }
 }
 
@@ -362,6 +416,58 @@ diesel::table! {
         state -> Text,
         attempts -> Integer,
         updated_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    /// Append-only: who did what to a reading, when and why. token_id is NULL where the platform acted by itself.
+    reading_correction (tenant_id, id) {
+        tenant_id -> Uuid,
+        id -> Uuid,
+        at -> Timestamptz,
+        action -> Text,
+        reason -> Text,
+        token_id -> Nullable<Uuid>,
+        device_id -> Uuid,
+        held_reading_id -> Nullable<Uuid>,
+        reassignment_id -> Nullable<Uuid>,
+        old_observation -> Nullable<Text>,
+        new_observation -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    /// Somebody else wore a device in a period than was recorded: the correction, and how far it has come. A job row: any process goes on with one that is running.
+    reassignment (tenant_id, id) {
+        tenant_id -> Uuid,
+        id -> Uuid,
+        device_id -> Uuid,
+        slot -> Text,
+        patient_id -> Text,
+        period_from -> Timestamptz,
+        period_until -> Nullable<Timestamptz>,
+        reason -> Text,
+        token_id -> Uuid,
+        take_unassigned -> Bool,
+        state -> Text,
+        /// Observations that had to be moved; NULL until they are looked up, which is after the new assignments hold for everybody.
+        found -> Nullable<Integer>,
+        moved -> Integer,
+        taken -> Integer,
+        /// Why the last attempt did not get on; it is tried again.
+        failure -> Nullable<Text>,
+        created_at -> Timestamptz,
+        updated_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    /// Observations that a reassignment still has to move, with the assignment that gives the right person; deleted as they are moved.
+    reassignment_item (tenant_id, reassignment_id, observation_id) {
+        tenant_id -> Uuid,
+        reassignment_id -> Uuid,
+        observation_id -> Text,
+        assignment_id -> Uuid,
     }
 }
 
@@ -517,6 +623,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     activation,
     api_token,
     assignment,
+    assignment_history,
     concept,
     concept_coding,
     data_key,
@@ -524,6 +631,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     delivery,
     delivery_log,
     device,
+    device_clock,
     device_model,
     device_unit,
     endpoint,
@@ -538,6 +646,9 @@ diesel::allow_tables_to_appear_in_same_query!(
     observation,
     observation_identifier_more,
     quarantine,
+    reading_correction,
+    reassignment,
+    reassignment_item,
     resource,
     resource_date,
     resource_reference,

@@ -67,6 +67,8 @@ pub struct Row {
     counts: Counts,
     #[serde(default)]
     held: bool,
+    #[serde(default)]
+    releasable: bool,
     #[serde(default = "yes")]
     judged: bool,
     interpretation: Option<Coding>,
@@ -153,13 +155,8 @@ impl Dispositions {
     /// order of the conditions make no difference, and no condition can make another one milder. `counts` is what the
     /// kind itself counts for. A word without a row is treated as `unlisted-flag`: it may mean that the value must not be trusted.
     pub fn resolve<'a>(&self, counts: Counts, conditions: impl IntoIterator<Item = &'a str>) -> Disposition {
-        let unlisted = self.places.get("unlisted-flag");
-        let place = |condition: &str| self.places.get(condition).or(unlisted).copied();
-        let mut places: Vec<usize> = conditions.into_iter().filter_map(place).collect();
-        places.sort_unstable();
-        places.dedup();
         let mut whole = Disposition::plain(counts);
-        for row in places.into_iter().filter_map(|place| self.rows.get(place)) {
+        for row in self.rows_of(conditions) {
             whole.tighten(row);
         }
         if whole.held {
@@ -167,6 +164,37 @@ impl Dispositions {
             whole.forwarded = false;
         }
         whole
+    }
+
+    /// The same when a person has looked at the reading and released it: rows that hold it count no longer, and leave a
+    /// note instead. Every other row holds as before: a released demonstration stays a demonstration.
+    ///
+    /// # Errors
+    /// The row that no person can release, because there is no number that could be shown.
+    pub fn release<'a>(
+        &self,
+        counts: Counts,
+        conditions: impl IntoIterator<Item = &'a str>,
+    ) -> Result<Disposition, &Row> {
+        let mut whole = Disposition::plain(counts);
+        for row in self.rows_of(conditions) {
+            match (row.held, row.releasable) {
+                (false, _) => whole.tighten(row),
+                (true, true) => whole.confirm(row),
+                (true, false) => return Err(row),
+            }
+        }
+        Ok(whole)
+    }
+
+    /// The rows that are met, each once, in order of precedence.
+    fn rows_of<'a>(&self, conditions: impl IntoIterator<Item = &'a str>) -> impl Iterator<Item = &Row> {
+        let unlisted = self.places.get("unlisted-flag");
+        let place = |condition: &str| self.places.get(condition).or(unlisted).copied();
+        let mut places: Vec<usize> = conditions.into_iter().filter_map(place).collect();
+        places.sort_unstable();
+        places.dedup();
+        places.into_iter().filter_map(|place| self.rows.get(place))
     }
 }
 
@@ -187,6 +215,13 @@ impl Disposition {
             notes: Vec::new(),
             warnings: Vec::new(),
         }
+    }
+
+    /// Adds a row that a person has set aside: it is told, and changes nothing.
+    fn confirm(&mut self, row: &Row) {
+        self.conditions.push(row.condition.clone());
+        let note = format!("{} A person checked the reading and released it.", row.reason);
+        push_once(&mut self.notes, &note);
     }
 
     /// Adds a row; rows come in order of precedence.
@@ -276,6 +311,23 @@ mod tests {
             if disposition.status == Status::Preliminary {
                 assert!(!disposition.forwarded, "{}", row.condition);
             }
+        }
+    }
+
+    #[test]
+    fn a_released_reading_counts_and_travels_unless_something_else_forbids() {
+        let table = Dispositions::load().unwrap();
+        let released = |conditions: &[&str]| table.release(Counts::default(), conditions.iter().copied());
+        let plain = released(&["outside-hard-range"]).unwrap();
+        assert!(plain.forwarded && !plain.held && plain.interpretations.is_empty());
+        assert_eq!((plain.status, plain.counts, plain.absent), (Status::Final, Counts::default(), None));
+        assert!(plain.notes.first().unwrap().ends_with("A person checked the reading and released it."));
+        let demo = released(&["contradictory-parts", "demo"]).unwrap();
+        assert!(!demo.forwarded && !demo.counts.alerts && demo.security == ["HTEST"]);
+        assert_eq!(released(&["outside-hard-range", "unit-not-listed"]).unwrap_err().condition, "unit-not-listed");
+        // What has lost its value cannot be released into having one.
+        for row in table.rows().iter().filter(|row| row.releasable) {
+            assert!(row.held && row.absent.is_none() && row.stored, "{}", row.condition);
         }
     }
 

@@ -222,6 +222,25 @@ impl Decoders {
         Ok(Binding { decoder: Arc::clone(&served.decoder), model: model.to_owned(), channel })
     }
 
+    /// The same with a certain decoder version, where it is still loaded and knows the model; otherwise with the one that
+    /// serves the model now. For reading again what that version read first.
+    ///
+    /// # Errors
+    /// [`Unbound`] when nothing decodes it any more.
+    pub fn for_model_by(&self, model: &str, channel: &str, name: &str, version: &str) -> Result<Binding, Unbound> {
+        let mut binding = self.for_model(model, channel)?;
+        let first = self.loaded.iter().map(|entry| &entry.decoder).find(|decoder| {
+            let manifest = decoder.manifest();
+            manifest.name == name
+                && manifest.version == version
+                && manifest.models.iter().any(|known| known.name == model)
+        });
+        if let Some(first) = first {
+            binding.decoder = Arc::clone(first);
+        }
+        Ok(binding)
+    }
+
     /// Writes decoders and models to the database.
     async fn register(&self, db: &Db) -> Result<(), Error> {
         let mut transaction = db.begin_platform().await?;

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use db::schema::assignment;
-use db::{AssignmentId, DeviceId, TenantId};
+use db::{AssignmentId, DeviceId, ReassignmentId, TenantId};
 use diesel::prelude::*;
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 
@@ -26,6 +26,16 @@ pub struct AssignmentRow {
     pub worn_until: Option<DateTime<Utc>>,
     /// When it was recorded.
     pub created_at: DateTime<Utc>,
+    /// The assignment that it was split from, whose id the identifiers of its readings are made with.
+    pub identity_id: Option<AssignmentId>,
+}
+
+impl AssignmentRow {
+    /// The id that identifiers of its readings are made with.
+    #[must_use]
+    pub fn identity(&self) -> AssignmentId {
+        self.identity_id.unwrap_or(self.id)
+    }
 }
 
 /// Stores a new assignment.
@@ -108,4 +118,96 @@ pub async fn list_assignments(
         .select(AssignmentRow::as_select())
         .load(conn)
         .await
+}
+
+/// Assignments of a device and slot that last into a period, in the order of their beginning.
+pub async fn assignments_between(
+    conn: &mut AsyncPgConnection,
+    tenant: TenantId,
+    device: DeviceId,
+    slot: &str,
+    (from, until): (DateTime<Utc>, Option<DateTime<Utc>>),
+) -> QueryResult<Vec<AssignmentRow>> {
+    let mut query = assignment::table
+        .filter(assignment::tenant_id.eq(tenant))
+        .filter(assignment::device_id.eq(device))
+        .filter(assignment::slot.eq(slot))
+        .filter(assignment::worn_until.is_null().or(assignment::worn_until.gt(from)))
+        .order(assignment::worn_from)
+        .select(AssignmentRow::as_select())
+        .into_boxed();
+    if let Some(until) = until {
+        query = query.filter(assignment::worn_from.lt(until));
+    }
+    query.load(conn).await
+}
+
+/// Whether, in a period, the device has assignments of the other kind: slots where this one has none, none where it has one.
+pub async fn is_shared_otherwise(
+    conn: &mut AsyncPgConnection,
+    tenant: TenantId,
+    device: DeviceId,
+    slot: &str,
+    (from, until): (DateTime<Utc>, Option<DateTime<Utc>>),
+) -> QueryResult<bool> {
+    let mut query = assignment::table
+        .filter(assignment::tenant_id.eq(tenant))
+        .filter(assignment::device_id.eq(device))
+        .filter(assignment::worn_until.is_null().or(assignment::worn_until.gt(from)))
+        .select(assignment::id)
+        .limit(1)
+        .into_boxed();
+    query = if slot.is_empty() { query.filter(assignment::slot.ne("")) } else { query.filter(assignment::slot.eq("")) };
+    if let Some(until) = until {
+        query = query.filter(assignment::worn_from.lt(until));
+    }
+    let found: Option<AssignmentId> = query.first(conn).await.optional()?;
+    Ok(found.is_some())
+}
+
+/// Sets both ends of an assignment.
+pub async fn set_period(
+    conn: &mut AsyncPgConnection,
+    tenant: TenantId,
+    id: AssignmentId,
+    from: DateTime<Utc>,
+    until: Option<DateTime<Utc>>,
+) -> QueryResult<()> {
+    diesel::update(assignment::table.find((tenant, id)))
+        .set((assignment::worn_from.eq(from), assignment::worn_until.eq(until)))
+        .execute(conn)
+        .await?;
+    Ok(())
+}
+
+/// Removes an assignment; its history was kept before.
+pub async fn delete_assignment(conn: &mut AsyncPgConnection, tenant: TenantId, id: AssignmentId) -> QueryResult<()> {
+    diesel::delete(assignment::table.find((tenant, id))).execute(conn).await?;
+    Ok(())
+}
+
+/// Keeps an assignment as it is before a reassignment changes it.
+pub async fn keep_history(
+    conn: &mut AsyncPgConnection,
+    row: &AssignmentRow,
+    reassignment: ReassignmentId,
+    now: DateTime<Utc>,
+) -> QueryResult<()> {
+    use db::schema::assignment_history as history;
+    diesel::insert_into(history::table)
+        .values((
+            history::tenant_id.eq(row.tenant_id),
+            history::id.eq(AssignmentId::generate()),
+            history::assignment_id.eq(row.identity()),
+            history::device_id.eq(row.device_id),
+            history::slot.eq(&row.slot),
+            history::patient_id.eq(&row.patient_id),
+            history::worn_from.eq(row.worn_from),
+            history::worn_until.eq(row.worn_until),
+            history::reassignment_id.eq(reassignment),
+            history::replaced_at.eq(now),
+        ))
+        .execute(conn)
+        .await?;
+    Ok(())
 }

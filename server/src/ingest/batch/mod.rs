@@ -10,11 +10,12 @@ mod settle;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use futures_util::future::try_join;
+use futures_util::future::try_join3;
 
 use self::plan::{Codes, Plan, plan, wearer_questions};
-use self::settle::{ReadingKey, Settled, early_answers, settle};
+use self::settle::{ReadingKey, early_answers, settle};
 use super::commit::{Answer, Failure};
+use super::held;
 use super::model::{Found, Outcome, Submission, Verdict};
 use super::store::{self, KeyRow, QuarantineRow, Refusal, UplinkFate};
 use crate::app::App;
@@ -25,10 +26,11 @@ use crate::wiring;
 /// Stores a batch in one transaction; answers in the order of the submissions.
 pub(super) async fn store(app: &Arc<App>, submissions: &[&Submission]) -> Result<Vec<Answer>, Failure> {
     let codes = intern(app, submissions).await?;
-    let mut transaction = app.db.begin_worker().await?;
+    let mut transaction = app.db.begin_commit().await?;
 
     let questions = wearer_questions(submissions);
-    let (refusals, wearers) = try_join(
+    let reading_keys = held::keys(submissions);
+    let (refusals, mut wearers, seen) = try_join3(
         store::refusals(
             &transaction,
             submissions.iter().map(|s| s.source.credential).collect(),
@@ -36,6 +38,7 @@ pub(super) async fn store(app: &Arc<App>, submissions: &[&Submission]) -> Result
             submissions.iter().map(|s| s.device).collect(),
         ),
         store::wearers(&transaction, &questions),
+        held::look(&transaction, submissions, &reading_keys),
     )
     .await?;
     // A source that is turned away must leave no key behind: the same request may come again when it is active.
@@ -44,12 +47,15 @@ pub(super) async fn store(app: &Arc<App>, submissions: &[&Submission]) -> Result
     let conn = &*transaction;
 
     let mut answers: Vec<Option<Answer>> = early_answers(submissions, &refusals, &taken);
-    let mut plans = plan(app, submissions, &answers, wearers, &codes)?;
+    let sights = held::sights(submissions, reading_keys, seen, &mut wearers, &mut answers);
+    let mut plans = plan(app, submissions, &answers, wearers, sights, &codes)?;
     let (inserted, known) = insert_observations(app, conn, &mut plans).await?;
     let (changes, revised) = revise::revise(app, conn, &plans, &inserted, &known).await?;
     let outcome = settle(submissions, &mut answers, plans, &inserted, &known, &changes);
 
-    write_rest(app, conn, submissions, &answers, &outcome, &keys).await?;
+    let (waiting, again, taken) = (&outcome.held, &outcome.held_again, &outcome.taken);
+    held::write(conn, waiting, again, taken, &mut answers, app.clock.now()).await?;
+    write_rest(app, conn, submissions, &answers, &keys).await?;
     wiring::readings_stored(conn, &outcome.stored).await?;
     wiring::readings_revised(conn, &revised).await?;
     let stored = outcome.stored.len() + revised.len();
@@ -173,13 +179,12 @@ async fn insert_observations(
     Ok((inserted, known))
 }
 
-/// Uplinks, quarantine, held readings and the answers under the keys.
+/// Uplinks, quarantine and the answers under the keys.
 async fn write_rest(
     app: &App,
     conn: &diesel_async::AsyncPgConnection,
     submissions: &[&Submission],
     answers: &[Option<Answer>],
-    settled: &Settled,
     keys: &[KeyRow],
 ) -> Result<(), Failure> {
     let mut fates = Vec::new();
@@ -219,9 +224,6 @@ async fn write_rest(
     }
     if !quarantined.is_empty() {
         store::insert_quarantine(conn, &quarantined).await?;
-    }
-    if !settled.held.is_empty() {
-        store::insert_held(conn, &settled.held).await?;
     }
     if !answered.is_empty() {
         let (rows, answers): (Vec<KeyRow>, Vec<serde_json::Value>) = answered.into_iter().unzip();

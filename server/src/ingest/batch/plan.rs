@@ -10,6 +10,7 @@ use crate::app::App;
 use crate::error::Error;
 use crate::fhir::readings::NewReading;
 use crate::ingest::commit::Answer;
+use crate::ingest::held::{Action, Sight, Standing};
 use crate::ingest::interpret::{self, Authored};
 use crate::ingest::model::{Found, Submission};
 use crate::ingest::store::{HeldRow, Wearer, WearerQuestion};
@@ -19,9 +20,19 @@ pub(super) enum Plan {
     /// A new Observation, unless its identifier is taken.
     Store(Box<Planned>),
     /// Waits for a person.
-    Hold(HeldRow),
+    Hold(Box<Holding>),
+    /// A person settled it before: the Observation that it became, or none when it was discarded.
+    Settled(Option<String>),
     /// Leaves only its uplink, for this reason (a control solution).
     Drop(String),
+}
+
+/// A reading that waits for a person.
+#[derive(Clone)]
+pub(super) struct Holding {
+    pub(super) row: HeldRow,
+    /// The row that keeps it already, and whether that row has to change.
+    pub(super) kept: Option<(HeldReadingId, bool)>,
 }
 
 /// A reading that becomes an Observation.
@@ -30,7 +41,11 @@ pub(super) struct Planned {
     pub(super) codings: Vec<(String, String)>,
     pub(super) forwarded: bool,
     /// The held row that it becomes when its key is taken by other content.
-    pub(super) conflict: HeldRow,
+    pub(super) conflict: Holding,
+    /// The held row that is settled by it.
+    pub(super) held: Option<HeldReadingId>,
+    /// A person released it: other content of a stored record becomes its new version, whatever its age.
+    pub(super) released: bool,
 }
 
 /// Numbers of the codes, categories and of our identifier system; made outside the transaction and remembered.
@@ -67,20 +82,21 @@ pub(super) fn plan(
     submissions: &[&Submission],
     answers: &[Option<Answer>],
     wearers: Vec<Wearer>,
+    sights: Vec<Sight>,
     codes: &Codes,
 ) -> Result<Vec<Vec<Plan>>, Error> {
-    let mut wearers = wearers.into_iter();
+    let mut wearers = wearers.into_iter().zip(sights);
     let mut concepts = codes.concepts.iter();
     let mut plans = Vec::with_capacity(submissions.len());
     for (submission, answer) in submissions.iter().zip(answers) {
         let mut planned = Vec::with_capacity(submission.readings().len());
         for found in submission.readings() {
-            // Both lists run along with the readings, also past those that are answered already.
+            // All lists run along with the readings, also past those that are answered already.
             let (wearer, concept) = (wearers.next(), concepts.next());
             if answer.is_none()
-                && let (Some(wearer), Some(concept)) = (wearer, concept)
+                && let (Some((wearer, sight)), Some(concept)) = (wearer, concept)
             {
-                planned.push(plan_reading(app, submission, found, &wearer, concept, codes.identifier_system)?);
+                planned.push(plan_reading(app, submission, found, &wearer, sight, concept, codes.identifier_system)?);
             }
         }
         plans.push(planned);
@@ -93,25 +109,14 @@ fn plan_reading(
     submission: &Submission,
     found: &Found,
     wearer: &Wearer,
+    sight: Sight,
     concept: &(i64, Vec<i64>),
     system: i64,
 ) -> Result<Plan, Error> {
     let reading = &found.interpreted;
-    let device = submission.device.to_string();
-    let record_key = reading.identity.record_key(&submission.received.id.to_string());
-    let held = |reason: &str, detail: String| HeldRow {
-        id: HeldReadingId::generate(),
-        tenant: submission.tenant(),
-        reading_key: interpret::stable_identifier(&device, &record_key, &reading.identity_kind, None),
-        uplink: submission.received.id,
-        received_at: submission.received.received_at,
-        device: submission.device,
-        kind: reading.kind.clone(),
-        slot: found.slot.clone(),
-        measured_at: reading.time.start.to_utc(),
-        reason: reason.to_owned(),
-        detail,
-    };
+    if let Standing::Settled { observation } = sight.standing {
+        return Ok(Plan::Settled(observation));
+    }
     if !reading.disposition.stored {
         return Ok(Plan::Drop(
             reading.disposition.conditions.first().cloned().unwrap_or_else(|| "not-stored".to_owned()),
@@ -124,25 +129,74 @@ fn plan_reading(
         } else {
             "Nobody wore the device (in this slot) when this was measured."
         };
-        return Ok(Plan::Hold(held("unassigned", detail.to_owned())));
+        return Ok(Plan::Hold(Box::new(holding(submission, found, &sight, "unassigned", detail)?)));
     };
+    let claimed = submission.order.as_ref().is_some_and(|order| matches!(order.action, Action::Claim { .. }));
     if reading.disposition.held {
         let condition = reading.disposition.conditions.first().map_or("held", String::as_str);
-        return Ok(Plan::Hold(held(condition, reading.disposition.reason.clone().unwrap_or_default())));
+        let detail = reading.disposition.reason.as_deref().unwrap_or_default();
+        let mut holding = holding(submission, found, &sight, condition, detail)?;
+        // Who it is was said; that the number can be right was not.
+        holding.row.wearer = claimed.then(|| (assignment, patient.clone()));
+        return Ok(Plan::Hold(Box::new(holding)));
     }
-    let identifier =
-        interpret::stable_identifier(&device, &record_key, &reading.identity_kind, Some(&assignment.to_string()));
-    let conflict = HeldRow {
-        reading_key: format!("{identifier}:{}", reading.identity.content_hash),
-        ..held("record-changed", "A record with this key was stored before with other content.".to_owned())
+    let identifier = sight.key.identifier(&assignment.to_string());
+    let changed = "A record with this key was stored before with other content.";
+    let mut conflict = holding(submission, found, &sight, "record-changed", changed)?;
+    conflict.row.wearer = claimed.then(|| (assignment, patient.clone()));
+    let held = match sight.standing {
+        Standing::Open { id, .. } => Some(id),
+        Standing::New | Standing::Settled { .. } => None,
     };
     let (id, authored) = author(app, submission, found, patient, &identifier)?;
     Ok(Plan::Store(Box::new(Planned {
         codings: authored.index.codes.iter().map(|coding| (coding.system.clone(), coding.code.clone())).collect(),
         forwarded: authored.disposition.forwarded,
         conflict,
+        held,
+        released: submission.order.as_ref().is_some_and(|order| order.action == Action::Release),
         row: new_reading(submission, found, assignment, patient, concept, system, identifier, id, authored)?,
     })))
+}
+
+/// The reading as it is held; in the row that keeps it already, where there is one.
+fn holding(
+    submission: &Submission,
+    found: &Found,
+    sight: &Sight,
+    reason: &str,
+    detail: &str,
+) -> Result<Holding, Error> {
+    let reading = &found.interpreted;
+    let row = HeldRow {
+        id: HeldReadingId::generate(),
+        tenant: submission.tenant(),
+        reading_key: sight.held_key.clone(),
+        uplink: submission.received.id,
+        received_at: submission.received.received_at,
+        device: submission.device,
+        kind: reading.kind.clone(),
+        slot: found.slot.clone(),
+        measured_at: reading.time.start.to_utc(),
+        reason: reason.to_owned(),
+        detail: detail.to_owned(),
+        content_hash: content_hash(found)?,
+        decoder: submission.decoder.clone().unwrap_or_default(),
+        clock_offset_ms: submission.reading_of_time.clock_offset_ms,
+        time_zone: submission.reading_of_time.zone.clone(),
+        wearer: None,
+    };
+    let kept = match &sight.standing {
+        Standing::Open { id, reason: before, same_content } => Some((*id, !same_content || before != reason)),
+        Standing::New | Standing::Settled { .. } => None,
+    };
+    Ok(Holding { row, kept })
+}
+
+fn content_hash(found: &Found) -> Result<[u8; 32], Error> {
+    let mut content_hash = [0u8; 32];
+    hex::decode_to_slice(&found.interpreted.identity.content_hash, &mut content_hash).map_err(Error::internal)?;
+    Ok(content_hash)
 }
 
 fn author(
@@ -185,8 +239,6 @@ fn new_reading(
     id: String,
     authored: Authored,
 ) -> Result<NewReading, Error> {
-    let mut content_hash = [0u8; 32];
-    hex::decode_to_slice(&found.interpreted.identity.content_hash, &mut content_hash).map_err(Error::internal)?;
     let value = authored.index.value;
     Ok(NewReading {
         tenant: submission.tenant(),
@@ -207,7 +259,7 @@ fn new_reading(
         uplink: submission.received.id,
         received_at: submission.received.received_at,
         assignment,
-        content_hash,
+        content_hash: content_hash(found)?,
         observed_at: found.interpreted.identity.may_grow().then(|| seen_at(submission)),
         decoder: submission.decoder.clone().unwrap_or_default(),
         body: authored.json,

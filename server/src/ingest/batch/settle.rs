@@ -4,11 +4,12 @@ use std::collections::{HashMap, HashSet};
 
 use db::TenantId;
 
-use super::plan::Plan;
+use super::plan::{Holding, Plan};
 use super::revise::{Changed, Changes};
 use crate::error::{Error, Kind};
 use crate::fhir::readings::StoredReading;
 use crate::ingest::commit::Answer;
+use crate::ingest::held::{HeldAgain, Taken};
 use crate::ingest::model::{HeldReceipt, Outcome, Receipt, Submission, Verdict};
 use crate::ingest::sources;
 use crate::ingest::store::{HeldKey, HeldRow, Refusal};
@@ -22,6 +23,8 @@ pub(super) type ReadingKey = (TenantId, String);
 pub(super) struct Settled {
     pub(super) stored: Vec<wiring::StoredReading>,
     pub(super) held: Vec<HeldRow>,
+    pub(super) held_again: Vec<HeldAgain>,
+    pub(super) taken: Vec<Taken>,
 }
 
 /// Turns plans into answers, and collects what follows.
@@ -58,18 +61,48 @@ fn settle_readings(
     settled: &mut Settled,
 ) -> Receipt {
     let mut receipt = empty_receipt(submission, Outcome::Nothing, None);
-    let (mut new, mut hold_first, mut superseded) = (0, None, false);
-    let mut hold = |row: HeldRow, receipt: &mut Receipt, settled: &mut Settled| {
+    let (mut new, mut hold_first, mut superseded, mut known_before) = (0, None, false, false);
+    let mut hold = |holding: Holding, receipt: &mut Receipt, settled: &mut Settled| {
+        let Holding { row, kept } = holding;
         hold_first.get_or_insert_with(|| row.reason.clone());
-        receipt.held.push(HeldReceipt { id: row.id, kind: row.kind.clone(), reason: row.reason.clone() });
-        settled.held.push(row);
+        let id = kept.map_or(row.id, |(id, _)| id);
+        receipt.held.push(HeldReceipt { id, kind: row.kind.clone(), reason: row.reason.clone() });
+        match kept {
+            None => settled.held.push(row),
+            Some((id, changes)) if changes || submission.order.is_some() => {
+                settled.held_again.push(HeldAgain { id, row, order: submission.order.clone() });
+            }
+            Some(_) => {}
+        }
+    };
+    let take = |planned: &super::plan::Planned, observation: &str, changed: bool, settled: &mut Settled| {
+        if let Some(held) = planned.held {
+            settled.taken.push(Taken {
+                tenant: planned.row.tenant,
+                held,
+                device: submission.device,
+                observation: observation.to_owned(),
+                changed,
+                assignment: planned.row.assignment,
+                patient: planned.row.patient_id.clone(),
+                order: submission.order.clone(),
+            });
+        }
     };
     for plan in plans {
         match plan {
             Plan::Drop(reason) => receipt.reason = Some(reason),
-            Plan::Hold(row) => hold(row, &mut receipt, settled),
+            Plan::Hold(holding) => hold(*holding, &mut receipt, settled),
+            Plan::Settled(observation) => {
+                known_before = true;
+                match observation {
+                    Some(id) => push_once(&mut receipt.observations, &id),
+                    None => receipt.reason = Some("discarded".to_owned()),
+                }
+            }
             Plan::Store(planned) if inserted.contains(&planned.row.id) => {
                 new += 1;
+                take(&planned, &planned.row.id, false, settled);
                 receipt.observations.push(planned.row.id.clone());
                 settled.stored.push(wiring::StoredReading {
                     tenant: planned.row.tenant,
@@ -83,12 +116,17 @@ fn settle_readings(
             Plan::Store(planned) if let Some(change) = changes.get(&planned.row.id) => match change {
                 Changed::Revised(id) => {
                     new += 1;
+                    take(&planned, id, true, settled);
                     push_once(&mut receipt.observations, id);
                     push_once(&mut receipt.revised, id);
                 }
-                Changed::Same(id) => push_once(&mut receipt.observations, id),
+                Changed::Same(id) => {
+                    take(&planned, id, false, settled);
+                    push_once(&mut receipt.observations, id);
+                }
                 Changed::Superseded(id) => {
                     superseded = true;
+                    take(&planned, id, false, settled);
                     push_once(&mut receipt.observations, id);
                 }
                 Changed::Withdrawn => hold(planned.conflict, &mut receipt, settled),
@@ -97,6 +135,7 @@ fn settle_readings(
                 Some(original)
                     if original.content_hash.as_deref().is_none_or(|hash| hash == planned.row.content_hash) =>
                 {
+                    take(&planned, &original.id, false, settled);
                     push_once(&mut receipt.observations, &original.id);
                 }
                 _ => hold(planned.conflict, &mut receipt, settled),
@@ -107,7 +146,7 @@ fn settle_readings(
         _ if new > 0 => Outcome::Stored,
         Some(reason) if reason == "unassigned" => Outcome::Unassigned,
         Some(_) => Outcome::Held,
-        None if !receipt.observations.is_empty() => Outcome::Duplicate,
+        None if known_before || !receipt.observations.is_empty() => Outcome::Duplicate,
         None => Outcome::Nothing,
     };
     if superseded && receipt.outcome == Outcome::Duplicate {
@@ -147,6 +186,8 @@ pub(super) fn early_answers(
         .iter()
         .zip(refusals)
         .map(|(submission, refusal)| match refusal {
+            // It was sent when it might be; what a person decides about it now does not ask the device.
+            _ if submission.order.is_some() => None,
             Some(Refusal::Revoked) => Some(Err(sources::unknown())),
             Some(Refusal::Inactive) => Some(Err(sources::deactivated())),
             None => repeated(submission, taken),

@@ -41,16 +41,64 @@ impl RecordIdentity {
     }
 }
 
-/// The identifier of an Observation that everything outward rests on: 32 hexadecimal digits, the first half of a SHA-256.
+/// What a reading is apart from whoever wore the device: 16 bytes of a SHA-256 over device, record key and kind.
 ///
-/// `record_key` is that of [`RecordIdentity::record_key`], `kind` the reading's `identity_kind`. Every part is preceded by its
-/// length, so that no two different inputs read the same; an unassigned reading differs from every assigned one.
-/// List position, decoder version and public URL take no part.
+/// The identifier of its Observation is this, masked (XOR) with a hash of the assignment. So both come out of one hash,
+/// and from a stored Observation's identifier and assignment the key can be had again without its raw bytes, which are
+/// dropped after days: that is what gives a corrected Observation the identifier which the same record, sent again, has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct ReadingKey([u8; 16]);
+
+impl ReadingKey {
+    /// `record_key` is that of [`RecordIdentity::record_key`], `kind` the reading's `identity_kind`. Every part is preceded
+    /// by its length, so that no two different inputs read the same.
+    pub fn new(device: &str, record_key: &str, kind: &str) -> Self {
+        let mut text = Canonical::new("afferent reading key 1");
+        text.part(device).part(record_key).part(kind);
+        Self(first_half(text.finish()))
+    }
+
+    /// The key as it is stored with a held reading: 32 hexadecimal digits.
+    pub fn text(self) -> String {
+        hex::encode(self.0)
+    }
+
+    /// The identifier of the Observation for the wearer of an assignment: 32 hexadecimal digits.
+    pub fn identifier(self, assignment: &str) -> String {
+        hex::encode(self.masked(assignment))
+    }
+
+    /// The key behind an identifier that was made with that assignment; nothing for a text that is no identifier of ours.
+    pub fn behind(identifier: &str, assignment: &str) -> Option<Self> {
+        let mut bytes = [0u8; 16];
+        hex::decode_to_slice(identifier, &mut bytes).ok()?;
+        Some(Self(Self(bytes).masked(assignment)))
+    }
+
+    fn masked(self, assignment: &str) -> [u8; 16] {
+        let mut text = Canonical::new("afferent assignment mask 1");
+        text.part(assignment);
+        let mut masked = self.0;
+        for (byte, mask) in masked.iter_mut().zip(first_half(text.finish())) {
+            *byte ^= mask;
+        }
+        masked
+    }
+}
+
+fn first_half(digest: [u8; 32]) -> [u8; 16] {
+    let mut half = [0u8; 16];
+    half.iter_mut().zip(digest).for_each(|(place, byte)| *place = byte);
+    half
+}
+
+/// The identifier of an Observation that everything outward rests on: 32 hexadecimal digits, see [`ReadingKey`].
+///
+/// An unassigned reading (the key alone) differs from every assigned one. List position, decoder version and public URL
+/// take no part.
 pub fn stable_identifier(device: &str, record_key: &str, kind: &str, assignment: Option<&str>) -> String {
-    let mut text = Canonical::new("afferent observation identifier 1");
-    text.part(device).part(record_key).part(kind).optional(assignment);
-    let digest = text.finish();
-    hex::encode(digest.get(..16).unwrap_or(&digest))
+    let key = ReadingKey::new(device, record_key, kind);
+    assignment.map_or_else(|| key.text(), |assignment| key.identifier(assignment))
 }
 
 pub(super) fn identity(reading: &Reading, captured_at_ms: Option<i64>) -> RecordIdentity {

@@ -24,7 +24,7 @@ use fhir_model::vitals::{Counts, Vitals};
 use plugin_host::Reading;
 
 pub use author::{Authored, author, source_uri};
-pub use identity::{RecordIdentity, stable_identifier};
+pub use identity::{ReadingKey, RecordIdentity, stable_identifier};
 pub use outlook::{outlook, preview};
 pub use time::{MeasuredTime, TimeSource};
 

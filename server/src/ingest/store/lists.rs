@@ -192,6 +192,26 @@ struct KeptRow {
     body_hash: Vec<u8>,
 }
 
+/// An uplink with what is known of its receipt, for decoding it again.
+pub async fn received_uplink(
+    conn: &mut AsyncPgConnection,
+    tenant: TenantId,
+    id: UplinkId,
+    received_at: DateTime<Utc>,
+) -> QueryResult<Option<KeptUplink>> {
+    let row: Option<KeptRow> = diesel::sql_query(
+        "SELECT tenant_id, received_at, device_id, captured_at, channel, content_type, body_hash \
+         FROM uplink WHERE tenant_id = $1 AND id = $2 AND received_at = $3",
+    )
+    .bind::<SqlUuid, _>(tenant)
+    .bind::<SqlUuid, _>(id)
+    .bind::<Timestamptz, _>(received_at)
+    .get_result(conn)
+    .await
+    .optional()?;
+    row.map(|row| row.kept(id)).transpose()
+}
+
 /// An open item of the quarantine, with what is known of its receipt.
 pub async fn kept_uplink(
     conn: &mut AsyncPgConnection,
@@ -208,23 +228,24 @@ pub async fn kept_uplink(
     .get_result(conn)
     .await
     .optional()?;
-    row.map(|row| {
+    row.map(|row| row.kept(id)).transpose()
+}
+
+impl KeptRow {
+    fn kept(self, id: UplinkId) -> QueryResult<KeptUplink> {
+        let wrong_length = |_length| diesel::result::Error::DeserializationError("a body_hash is 32 bytes".into());
         Ok(KeptUplink {
-            tenant: row.tenant_id,
-            device: row.device_id,
+            tenant: self.tenant_id,
+            device: self.device_id,
             received: Received {
                 id,
-                received_at: row.received_at,
-                captured_at: row.captured_at,
-                channel: row.channel,
-                content_type: row.content_type,
+                received_at: self.received_at,
+                captured_at: self.captured_at,
+                channel: self.channel,
+                content_type: self.content_type,
                 body: Vec::new(),
-                body_hash: row
-                    .body_hash
-                    .try_into()
-                    .map_err(|_length| diesel::result::Error::DeserializationError("a body_hash is 32 bytes".into()))?,
+                body_hash: self.body_hash.try_into().map_err(wrong_length)?,
             },
         })
-    })
-    .transpose()
+    }
 }

@@ -71,7 +71,7 @@ pub struct WearerQuestion {
 /// Who wore a device at a time.
 #[derive(Debug, Clone, QueryableByName)]
 pub struct Wearer {
-    /// The assignment, if there was one.
+    /// The assignment that identifiers are made with, if there was one.
     #[diesel(sql_type = Nullable<SqlUuid>)]
     pub assignment: Option<AssignmentId>,
     /// Its patient.
@@ -85,9 +85,9 @@ pub struct Wearer {
 /// For each question in order: who wore it. A slot of its own wins over the device's only wearer.
 pub async fn wearers(mut conn: &AsyncPgConnection, questions: &[WearerQuestion]) -> QueryResult<Vec<Wearer>> {
     diesel::sql_query(
-        "SELECT a.id AS assignment, a.patient_id AS patient, coalesce(w.wearers, 0) AS wearers \
+        "SELECT coalesce(a.identity_id, a.id) AS assignment, a.patient_id AS patient, coalesce(w.wearers, 0) AS wearers \
          FROM unnest($1, $2, $3, $4, $5) WITH ORDINALITY AS r(tenant, device, slot, at, untrusted, n) \
-         LEFT JOIN LATERAL (SELECT a.id, a.patient_id FROM assignment a \
+         LEFT JOIN LATERAL (SELECT a.id, a.identity_id, a.patient_id FROM assignment a \
              WHERE a.tenant_id = r.tenant AND a.device_id = r.device AND a.slot IN (r.slot, '') \
                AND a.worn_from <= r.at AND (a.worn_until IS NULL OR r.at < a.worn_until) \
              ORDER BY a.slot DESC LIMIT 1) a ON true \

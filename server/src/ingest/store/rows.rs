@@ -1,9 +1,9 @@
 //! Rows that the commit writes: uplinks, quarantine and held readings, one statement a table.
 
 use chrono::{DateTime, Utc};
-use db::{Constant as _, DeviceId, HeldReadingId, TenantId, UplinkId};
+use db::{AssignmentId, Constant as _, DeviceId, HeldReadingId, TenantId, UplinkId};
 use diesel::prelude::*;
-use diesel::sql_types::{Array, Bool, Bytea, Integer, Nullable, Text, Timestamptz, Uuid as SqlUuid};
+use diesel::sql_types::{Array, BigInt, Bool, Bytea, Integer, Nullable, Text, Timestamptz, Uuid as SqlUuid};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 
 use crate::ingest::model::Submission;
@@ -128,13 +128,39 @@ pub struct HeldRow {
     pub reason: String,
     /// A sentence.
     pub detail: String,
+    /// Hash of the clinical content.
+    pub content_hash: [u8; 32],
+    /// Decoder and version that read it.
+    pub decoder: (String, String),
+    /// The clock offset that was applied, in milliseconds.
+    pub clock_offset_ms: Option<i64>,
+    /// Zone of the device.
+    pub time_zone: String,
+    /// Whose it is, where a person has said so and something else still holds it.
+    pub wearer: Option<(AssignmentId, String)>,
 }
 
-/// Holds readings; one that is held already keeps its row.
-pub async fn insert_held(mut conn: &AsyncPgConnection, rows: &[HeldRow]) -> QueryResult<usize> {
+#[derive(QueryableByName)]
+struct Kept {
+    #[diesel(sql_type = SqlUuid)]
+    wanted: HeldReadingId,
+    #[diesel(sql_type = SqlUuid)]
+    kept: HeldReadingId,
+}
+
+/// Holds readings; one that is held already keeps its row. Answers for each row the id under which it is kept.
+pub async fn insert_held(
+    mut conn: &AsyncPgConnection,
+    rows: &[HeldRow],
+) -> QueryResult<Vec<(HeldReadingId, HeldReadingId)>> {
+    // One order in every process: no two batches wait for each other.
+    let mut rows: Vec<&HeldRow> = rows.iter().collect();
+    rows.sort_by(|a, b| (a.tenant, a.device, &a.reading_key).cmp(&(b.tenant, b.device, &b.reading_key)));
     diesel::sql_query(
-        "INSERT INTO held_reading (tenant_id, id, reading_key, uplink_id, received_at, device_id, kind, slot, measured_at, reason, detail) \
-         SELECT * FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) AS x(t, i, k, u, r, d, ki, s, m, re, de) \
+        "INSERT INTO held_reading (tenant_id, id, reading_key, uplink_id, received_at, device_id, kind, slot, measured_at, reason, detail, \
+            content_hash, decoder_name, decoder_version, clock_offset_ms, time_zone) \
+         SELECT * FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16) \
+            AS x(t, i, k, u, r, d, ki, s, m, re, de, ch, dn, dv, co, tz) \
          ON CONFLICT (tenant_id, device_id, reading_key) DO NOTHING",
     )
     .bind::<Array<SqlUuid>, _>(rows.iter().map(|row| row.tenant).collect::<Vec<_>>())
@@ -148,7 +174,24 @@ pub async fn insert_held(mut conn: &AsyncPgConnection, rows: &[HeldRow]) -> Quer
     .bind::<Array<Timestamptz>, _>(rows.iter().map(|row| row.measured_at).collect::<Vec<_>>())
     .bind::<Array<Text>, _>(rows.iter().map(|row| row.reason.as_str()).collect::<Vec<_>>())
     .bind::<Array<Text>, _>(rows.iter().map(|row| row.detail.as_str()).collect::<Vec<_>>())
+    .bind::<Array<Bytea>, _>(rows.iter().map(|row| row.content_hash.as_slice()).collect::<Vec<_>>())
+    .bind::<Array<Text>, _>(rows.iter().map(|row| row.decoder.0.as_str()).collect::<Vec<_>>())
+    .bind::<Array<Text>, _>(rows.iter().map(|row| row.decoder.1.as_str()).collect::<Vec<_>>())
+    .bind::<Array<Nullable<BigInt>>, _>(rows.iter().map(|row| row.clock_offset_ms).collect::<Vec<_>>())
+    .bind::<Array<Text>, _>(rows.iter().map(|row| row.time_zone.as_str()).collect::<Vec<_>>())
     .prepared()
     .execute(&mut conn)
-    .await
+    .await?;
+    // A second statement: it sees the rows of a twin that the first waited for.
+    let kept: Vec<Kept> = diesel::sql_query(
+        "SELECT x.i AS wanted, h.id AS kept FROM unnest($1, $2, $3, $4) AS x(t, i, d, k) \
+         JOIN held_reading h ON h.tenant_id = x.t AND h.device_id = x.d AND h.reading_key = x.k",
+    )
+    .bind::<Array<SqlUuid>, _>(rows.iter().map(|row| row.tenant).collect::<Vec<_>>())
+    .bind::<Array<SqlUuid>, _>(rows.iter().map(|row| row.id).collect::<Vec<_>>())
+    .bind::<Array<SqlUuid>, _>(rows.iter().map(|row| row.device).collect::<Vec<_>>())
+    .bind::<Array<Text>, _>(rows.iter().map(|row| row.reading_key.as_str()).collect::<Vec<_>>())
+    .load(&mut conn)
+    .await?;
+    Ok(kept.into_iter().map(|row| (row.wanted, row.kept)).collect())
 }

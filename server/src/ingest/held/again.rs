@@ -1,0 +1,96 @@
+//! Reads a held reading again: the kept bytes, through the decoder version that read them first, in the zone and with the
+//! clock offset of that time.
+
+use std::sync::Arc;
+
+use chrono_tz::Tz;
+use db::{CredentialId, TenantScope};
+
+use super::sight::key_of;
+use super::store::HeldItem;
+use crate::app::App;
+use crate::error::{Error, Kind};
+use crate::fleet::{DeviceSnapshot, load_device};
+use crate::identity::{SourceIdentity, SourceKind};
+use crate::ingest::model::{Found, Received, Submission, Verdict};
+use crate::ingest::receive_uplink::{decode_with, frames_again};
+use crate::ingest::sources::KnownSource;
+use crate::ingest::store::received_uplink;
+
+/// The bytes of a held reading, and the device that sent them.
+pub(super) struct Kept {
+    received: Received,
+    device: DeviceSnapshot,
+}
+
+/// Loads what is needed to read it again.
+///
+/// # Errors
+/// 410 when the bytes are gone; 409 when the device is.
+pub(super) async fn load(app: &App, item: &HeldItem) -> Result<Kept, Error> {
+    let mut transaction = TenantScope::one(item.tenant_id).begin(&app.db).await?;
+    let kept = received_uplink(&mut transaction, item.tenant_id, item.uplink_id, item.received_at).await?;
+    let device = load_device(&mut transaction, app, item.tenant_id, item.device_id).await?;
+    transaction.commit().await?;
+    let mut device = device
+        .ok_or_else(|| Error::conflict("held-reading.device", "The device of this reading is not there any more."))?;
+    if let Some(zone) = item.time_zone.as_deref().and_then(|zone| zone.parse::<Tz>().ok()) {
+        device.time_zone = zone;
+    }
+    let received = kept.and_then(|kept| kept.received).ok_or_else(|| {
+        Error::new(Kind::Gone, "held-reading.bytes", "The bytes of this reading were dropped after their retention.")
+    })?;
+    Ok(Kept { received, device })
+}
+
+/// A submission whose only reading is the held one.
+///
+/// # Errors
+/// 409 when the bytes, read now, hold no such reading.
+pub(super) async fn read(app: &Arc<App>, item: &HeldItem, kept: Kept) -> Result<Submission, Error> {
+    let frames = frames_again(&kept.received)?;
+    let identity = SourceIdentity {
+        credential: CredentialId(uuid::Uuid::nil()),
+        tenant: item.tenant_id,
+        kind: SourceKind::Device,
+        source: item.device_id.0,
+    };
+    let channel = frames.first().map(|frame| frame.channel.as_str()).unwrap_or_default();
+    let model = &kept.device.model;
+    let binding = match (&item.decoder_name, &item.decoder_version) {
+        (Some(name), Some(version)) => app.decoders.for_model_by(model, channel, name, version),
+        _ => app.decoders.for_model(model, channel),
+    };
+    let source = KnownSource { identity, device: kept.device };
+    let mut submission = decode_with(app, &source, kept.received, frames, binding, item.clock_offset_ms).await?;
+    submission.replay = true;
+    // Its own keys were taken when it first came; it must not be taken for a repeat of itself.
+    submission.keys = Vec::new();
+    let found = match std::mem::replace(&mut submission.verdict, Verdict::Nothing { reason: String::new() }) {
+        Verdict::Readings(readings) => readings.into_iter().find(|found| is_it(item, found)),
+        _ => None,
+    };
+    let found = found.ok_or_else(|| not_there(item, &submission))?;
+    submission.verdict = Verdict::Readings(vec![found]);
+    Ok(submission)
+}
+
+fn is_it(item: &HeldItem, found: &Found) -> bool {
+    let key = key_of(found, &item.device_id.to_string(), &item.uplink_id.to_string());
+    item.reading_key.split(':').next() == Some(key.text().as_str())
+        && item.content_hash.as_ref().is_none_or(|hash| hex::encode(hash) == found.interpreted.identity.content_hash)
+}
+
+fn not_there(item: &HeldItem, submission: &Submission) -> Error {
+    let name = |decoder: Option<(&String, &String)>| {
+        decoder.map_or_else(|| "an unknown decoder".to_owned(), |(name, version)| format!("{name} {version}"))
+    };
+    let first = name(item.decoder_name.as_ref().zip(item.decoder_version.as_ref()));
+    let now = name(submission.decoder.as_ref().map(|(name, version)| (name, version)));
+    Error::conflict(
+        "held-reading.decoded-otherwise",
+        format!(
+            "The bytes were read by {first} when they came; read again now by {now}, they hold no reading with this key and content. Nothing was changed. Load {first} again, or discard this reading."
+        ),
+    )
+}
