@@ -124,6 +124,7 @@ CREATE TABLE device_clock (
     samples integer NOT NULL CHECK (samples > 0),
     state text NOT NULL CHECK (state IN ('settling', 'steady', 'jumped', 'zone')),
     measured_at timestamptz NOT NULL,
+    since timestamptz,
     applied_ms bigint,
     updated_at timestamptz NOT NULL,
     PRIMARY KEY (tenant_id, device_id),
@@ -132,6 +133,7 @@ CREATE TABLE device_clock (
 COMMENT ON TABLE device_clock IS 'How far each device''s clock is behind ours, measured on live readings; written when it changes, not with every uplink.';
 COMMENT ON COLUMN device_clock.offset_ms IS 'Server time minus device time: what is added to the device''s time.';
 COMMENT ON COLUMN device_clock.state IS 'settling: too few samples; steady; jumped: differs from what was steady and is being measured again; zone: whole quarters of an hour off, a wrong zone or a missed change of daylight saving.';
+COMMENT ON COLUMN device_clock.since IS 'Of a zone: device time from which the offset holds; before a missed change of daylight saving the clock was right.';
 COMMENT ON COLUMN device_clock.applied_ms IS 'The offset that readings are corrected by at present; NULL: none.';
 
 DO $$
