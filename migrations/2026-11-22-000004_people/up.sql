@@ -17,7 +17,7 @@ ALTER TABLE held_reading
     ADD COLUMN settled_at timestamptz;
 ALTER TABLE held_reading DROP CONSTRAINT held_reading_state_check;
 ALTER TABLE held_reading ADD CONSTRAINT held_reading_state_check
-    CHECK (state IN ('open', 'claimed', 'released', 'taken', 'discarded'));
+    CHECK (state IN ('open', 'claimed', 'released', 'taken', 'discarded', 'expired'));
 CREATE INDEX held_reading_list ON held_reading (tenant_id, state, id);
 COMMENT ON COLUMN held_reading.reading_key IS 'Hash of device, record key and kind, without the wearer; with the content''s hash behind it where another content has that key.';
 COMMENT ON COLUMN held_reading.content_hash IS 'Hash of the clinical content: the same content again is known, other content is another matter. NULL for rows from before this column.';
@@ -27,7 +27,7 @@ COMMENT ON COLUMN held_reading.time_zone IS 'Zone of the device when it came, fo
 COMMENT ON COLUMN held_reading.assignment_id IS 'The assignment that gave the subject; for a claim of this one reading an id of its own, which is in no assignment row.';
 COMMENT ON COLUMN held_reading.patient_id IS 'Whose it is, once a person or an assignment said so.';
 COMMENT ON COLUMN held_reading.observation_id IS 'The Observation that it became.';
-COMMENT ON COLUMN held_reading.state IS 'open; claimed, released (a person decided), taken (it came again, or was taken in, when its wearer was known); discarded (never a result, kept as evidence).';
+COMMENT ON COLUMN held_reading.state IS 'open; claimed, released (a person decided), taken (it came again, or was taken in, when its wearer was known); discarded (never a result, kept as evidence); expired (nobody decided in time, its bytes are gone; it opens again when it comes again).';
 
 -- ---------------------------------------------------------------------------------------------------------------
 -- Assignments: the identity that a split leaves untouched, and their history

@@ -18,7 +18,7 @@ use crate::config::{Config, Rate};
 use crate::fhir::{Concepts, IdentifierSystems, Specification};
 use crate::fleet::{self, Decoders};
 use crate::forward::{self, Doorbell};
-use crate::ingest::{Intake, Sources, Tables};
+use crate::ingest::{Clocks, Intake, Sources, Tables};
 use crate::platform::clock::AppClock;
 use crate::platform::data_keys::DataKeys;
 use crate::platform::installation;
@@ -66,6 +66,8 @@ pub struct App {
     pub intake: Intake,
     /// Which device a token belongs to.
     pub sources: Sources,
+    /// How far the devices' clocks are off.
+    pub clocks: Clocks,
     /// Uplinks a second and source.
     pub ingest_limits: RateLimit,
     /// API requests a second and client.
@@ -141,6 +143,7 @@ impl App {
             concepts: Concepts::default(),
             identifier_systems: IdentifierSystems::default(),
             sources: Sources::default(),
+            clocks: Clocks::load()?,
             metrics: Arc::new(Metrics::default()),
             doorbell: Doorbell::default(),
             draining: AtomicBool::new(false),

@@ -1,12 +1,16 @@
 //! Which event leads to which reaction: the only file that knows. Reactions that must not be lost write their rows in the
 //! transaction of the event.
 
-use db::TenantId;
+use std::sync::Arc;
+
+use db::{ApiTokenId, TenantId};
 use diesel::QueryResult;
 use diesel_async::AsyncPgConnection;
 
 use crate::app::App;
-use crate::forward;
+use crate::error::Error;
+use crate::fleet::AssignmentRow;
+use crate::{forward, ingest};
 
 /// A reading became an Observation, in the running transaction.
 #[derive(Debug, Clone)]
@@ -57,6 +61,16 @@ pub struct RevisedReading {
 /// The database's error; the transaction has to be rolled back then.
 pub async fn readings_revised(conn: &AsyncPgConnection, readings: &[RevisedReading]) -> QueryResult<()> {
     forward::readings_revised(conn, readings).await
+}
+
+/// Staff recorded who wears a device, and want readings of that period which were nobody's so far to be that person's.
+///
+/// # Errors
+/// The database's error; asking again takes nothing twice.
+pub async fn unassigned_wanted(app: &Arc<App>, row: &AssignmentRow, token: ApiTokenId) -> Result<(), Error> {
+    let period = (row.device_id, row.worn_from, row.worn_until);
+    ingest::take_in(app, row.tenant_id, &row.patient_id, period, token, "taken in with a new assignment").await?;
+    Ok(())
 }
 
 /// After the commit: whoever waits is woken. Losing this costs at most a poll interval.

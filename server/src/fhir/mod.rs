@@ -17,6 +17,7 @@ mod intake;
 mod model;
 mod observation_columns;
 pub(crate) mod readings;
+pub(crate) mod reassign_readings;
 pub(crate) mod revise_readings;
 mod search;
 mod specification;

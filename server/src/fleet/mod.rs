@@ -30,7 +30,7 @@ pub use http::routes;
 pub use issue_source_token::{IssuedToken, Source, issue as issue_source_token};
 pub use model::{Checks, DeviceIdentifier, SEALED_VARIABLES, Variables};
 pub use reassign_device::{Rewrite, rewrite_assignments};
-pub use source::{DeviceSnapshot, HubSnapshot, find_paired_device, load_device, load_hub};
+pub use source::{DeviceSnapshot, HubSnapshot, find_paired_device, load_device, load_hub, tenant_of_device};
 pub use store::assignment::AssignmentRow;
 pub use store::device::DeviceRow;
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::{Context, anyhow};
 use chrono_tz::Tz;
-use db::{DeviceId, HubId, TenantId};
+use db::{DeviceId, HubId, TenantId, TenantScope};
 use diesel_async::AsyncPgConnection;
 
 use super::model::{self, Variables};
@@ -91,6 +91,17 @@ pub async fn load_device(
         variables_version: row.variables_version,
         repeat_window: REPEAT_WINDOW,
     }))
+}
+
+/// The tenant of a device that the scope may see.
+///
+/// # Errors
+/// 404.
+pub async fn tenant_of_device(app: &App, scope: &TenantScope, device: DeviceId) -> Result<TenantId, Error> {
+    let mut transaction = scope.begin(&app.db).await?;
+    let row = store::device::find_device(&mut transaction, &scope.tenants(), device).await?;
+    transaction.commit().await?;
+    row.map(|row| row.tenant_id).ok_or_else(|| Error::not_found("device"))
 }
 
 /// Reads a hub, within a transaction that sees its tenant.

@@ -27,6 +27,7 @@ pub fn routes(config: &mut ServiceConfig) {
 pub fn api_routes(config: &mut ServiceConfig) {
     config.service(list_uplinks).service(find_uplink).service(list_quarantine).service(replay_quarantined);
     super::held::routes(config);
+    super::reassign::routes(config);
     super::trial::routes(config);
 }
 

@@ -6,6 +6,7 @@
 //! outside a sandbox.
 
 mod batch;
+mod clock;
 mod commit;
 mod envelope;
 mod held;
@@ -14,6 +15,7 @@ mod intake;
 pub mod interpret;
 mod model;
 mod open_body;
+mod reassign;
 mod receive_uplink;
 mod replay_uplink;
 pub mod retention;
@@ -21,9 +23,12 @@ mod sources;
 mod store;
 pub mod trial;
 
+pub use clock::Clocks;
 pub use commit::run as run_committer;
+pub(crate) use held::take_in;
 pub use http::{api_routes, routes};
 pub use intake::{Intake, Waiting};
 pub use interpret::Tables;
 pub use model::{HeldReceipt, Outcome, Receipt};
+pub use reassign::run as run_reassignments;
 pub use sources::Sources;

@@ -170,17 +170,8 @@ pub struct Submission {
     pub replay: bool,
     /// What a person decided about its one reading, which was held.
     pub order: Option<Order>,
-    /// How its device's local times were read.
-    pub reading_of_time: ReadingOfTime,
-}
-
-/// How a device's local times are read: kept with held readings, so that decoding again gives the same times.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct ReadingOfTime {
-    /// IANA zone.
-    pub zone: String,
-    /// What is added to the device's time, in milliseconds; none where its clock is right or not known.
-    pub clock_offset_ms: Option<i64>,
+    /// IANA zone in which its device's local times were read.
+    pub time_zone: String,
 }
 
 /// A key under which the same uplink is recognised when it comes again.

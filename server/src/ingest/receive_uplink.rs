@@ -8,9 +8,10 @@ use db::UplinkId;
 use plugin_host::NameValue;
 use sha2::{Digest, Sha256};
 
+use super::clock::{self, Correction};
 use super::envelope::{self, Frame};
 use super::interpret::{self, InterpretContext};
-use super::model::{Found, ReadingOfTime, Receipt, Received, Submission, TransportKey, Verdict};
+use super::model::{Found, Receipt, Received, Submission, TransportKey, Verdict};
 use super::sources::KnownSource;
 use crate::app::App;
 use crate::error::{Error, Kind};
@@ -154,7 +155,7 @@ pub(super) async fn decode(
 ) -> Result<Submission, Error> {
     let channel = frames.first().map(|frame| frame.channel.as_str()).unwrap_or_default();
     let binding = app.decoders.for_model(&source.device.model, channel);
-    decode_with(app, source, received, frames, binding, None).await
+    decode_with(app, source, received, frames, binding, Clocked::Measured).await
 }
 
 /// The same with that decoder and that offset of the device's clock.
@@ -164,7 +165,7 @@ pub(super) async fn decode_with(
     received: Received,
     frames: Vec<Frame>,
     binding: Result<Binding, Unbound>,
-    clock_offset_ms: Option<i64>,
+    clocked: Clocked,
 ) -> Result<Submission, Error> {
     let mut submission = Submission {
         source: source.identity.clone(),
@@ -176,7 +177,7 @@ pub(super) async fn decode_with(
         keys: Vec::new(),
         replay: false,
         order: None,
-        reading_of_time: ReadingOfTime { zone: source.device.time_zone.to_string(), clock_offset_ms },
+        time_zone: source.device.time_zone.to_string(),
     };
     let binding = match binding {
         Ok(binding) => binding,
@@ -200,8 +201,29 @@ pub(super) async fn decode_with(
     .map_err(Error::internal)?;
     app.metrics.decode_seconds.observe(run.stats.elapsed.as_secs_f64());
     app.metrics.decode_fuel.inc_by(run.stats.fuel_used);
-    judge(app, &source.device, &mut submission, run.result);
+    let correction = match (&run.result, clocked) {
+        (Ok(plugin_host::Outcome::Readings(decoded)), Clocked::Measured) => {
+            let (received, device) = (&submission.received, &source.device);
+            let anchor = received.captured_at.filter(|captured| *captured <= received.received_at);
+            let sample = clock::sample(decoded, anchor.unwrap_or(received.received_at), device.time_zone);
+            app.clocks.correct(app, device.tenant, device.id, sample).await
+        }
+        (_, Clocked::Measured) => None,
+        (_, Clocked::As(offset_ms)) => {
+            offset_ms.map(|offset| Correction { offset: chrono::Duration::milliseconds(offset), since: None })
+        }
+    };
+    judge(app, &source.device, &mut submission, correction, run.result);
     Ok(submission)
+}
+
+/// By what the device's times are corrected.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Clocked {
+    /// By what is measured of its clock now.
+    Measured,
+    /// By what was applied when it came, in milliseconds.
+    As(Option<i64>),
 }
 
 fn decoder_input(device: &DeviceSnapshot, received: &Received, frames: Vec<Frame>) -> plugin_host::Input {
@@ -233,6 +255,7 @@ fn judge(
     app: &App,
     device: &DeviceSnapshot,
     submission: &mut Submission,
+    correction: Option<Correction>,
     result: Result<plugin_host::Outcome, plugin_host::DecodeFailure>,
 ) {
     let outcome = match result {
@@ -250,7 +273,7 @@ fn judge(
     submission.verdict = match outcome {
         plugin_host::Outcome::Readings(decoded) => {
             submission.warnings.extend(decoded.warnings.iter().map(|warning| warning.code.clone()));
-            readings(app, device, submission, &decoded)
+            readings(app, device, submission, correction, &decoded)
         }
         plugin_host::Outcome::Incomplete(incomplete) => Verdict::Incomplete { reason: incomplete.reason },
         plugin_host::Outcome::Nothing(nothing) => {
@@ -267,16 +290,20 @@ fn readings(
     app: &App,
     device: &DeviceSnapshot,
     submission: &mut Submission,
+    correction: Option<Correction>,
     decoded: &plugin_host::Decoded,
 ) -> Verdict {
     let mut context = InterpretContext::new(submission.received.received_at, device.time_zone);
     context.captured_at = submission.received.captured_at;
-    context.clock_offset = submission.reading_of_time.clock_offset_ms.map(chrono::Duration::milliseconds);
+    context.clock_offset = correction.map(|correction| correction.offset);
+    context.clock_offset_since = correction.and_then(|correction| correction.since);
+    let repeated = interpret::repeated_hours(&decoded.readings, device.time_zone);
     let found: Vec<Found> = decoded
         .readings
         .iter()
-        .map(|reading| Found {
-            interpreted: interpret::interpret(reading, &context, &app.tables),
+        .zip(repeated)
+        .map(|(reading, repeated)| Found {
+            interpreted: interpret::interpret(reading, &InterpretContext { repeated, ..context }, &app.tables),
             slot: reading.user_slot.clone().unwrap_or_default(),
         })
         .collect();

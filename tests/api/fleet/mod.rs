@@ -4,6 +4,7 @@ mod assignments;
 mod decoders;
 mod devices;
 mod hubs;
+mod reassignments;
 mod tokens;
 
 use serde_json::Value;

@@ -293,8 +293,60 @@ async fn when_the_bytes_say_something_else_by_now_nothing_changes() {
         clinic.admin.post(&path(&receipt["held"][0]["id"], "claim"), claim(&clinic.patient)).await.expect(409);
     assert_eq!(refused["code"], "held-reading.decoded-otherwise");
     assert!(refused["detail"].as_str().unwrap().contains("0.0.1"), "{refused}");
-    diesel_async::SimpleAsyncConnection::batch_execute(&mut conn, "UPDATE uplink SET body = NULL").await.unwrap();
+    diesel_async::SimpleAsyncConnection::batch_execute(&mut conn, "DELETE FROM uplink_body; DELETE FROM uplink_body_kept").await.unwrap();
     let gone = clinic.admin.post(&path(&receipt["held"][0]["id"], "claim"), claim(&clinic.patient)).await.expect(410);
     assert_eq!(gone["code"], "held-reading.bytes");
     assert_eq!((clinic.count("").await, held(&clinic.admin, "open").await.len()), (0, 2));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_changed_record_is_released_as_a_corrected_version() {
+    let stage = crate::support::Stage::start().await;
+    let (_, sensor) = stage.device("S1").await;
+    let record =
+        |value: &str| format!("kind=body-weight\nvalue={value} kg\ntime=2025-06-01T08:00:00\nkey=7\nchange=conflict");
+    let first = sensor.script(&record("70.50")).await.expect(201);
+    let id = first["observations"][0].as_str().unwrap();
+    let changed = sensor.script(&record("75.50")).await.expect(202);
+    assert_eq!(changed["held"][0]["reason"], "record-changed");
+    assert_eq!(sensor.script(&record("75.50")).await.expect(202)["held"], changed["held"], "held once");
+    let admin = &stage.clinic.admin;
+    let released = admin.post(&path(&changed["held"][0]["id"], "release"), because("typed wrongly at first")).await;
+    let released = released.expect(200);
+    assert_eq!(released["observation"], id);
+    let now = stage.clinic.observation(id).await;
+    assert_eq!((&now["status"], &now["meta"]["versionId"]), (&json!("corrected"), &json!("2")));
+    assert_eq!(now["valueQuantity"]["value"].to_string(), "75.50");
+    assert_eq!(
+        now["identifier"],
+        stage.clinic.admin.get(&format!("{}/Observation/{id}/_history/1", stage.clinic.fhir)).await.expect(200)["identifier"]
+    );
+    assert_eq!(sensor.script(&record("75.50")).await.expect(200)["observations"], json!([id]));
+    // A third content is discarded, and known from then on.
+    let third = sensor.script(&record("99.00")).await.expect(202);
+    admin.post(&path(&third["held"][0]["id"], "discard"), because("nonsense")).await.expect(200);
+    assert_eq!(sensor.script(&record("99.00")).await.expect(200)["reason"], "discarded");
+    assert_eq!(stage.clinic.observation(id).await["meta"]["versionId"], "2");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_total_that_grows_while_it_waits_is_one_row_with_the_newest_content() {
+    let stage = crate::support::Stage::start().await;
+    let (_, tracker) = stage.clinic.device("scripted", "T1").await;
+    let total = |steps: u32| {
+        format!(
+            "kind=steps-day\nvalue={steps} {{steps}}/(24.h)\ntime=2025-06-01T00:00:00\nend=2025-06-02T00:00:00\nkey=day\nchange=replace"
+        )
+    };
+    let first = tracker.script(&total(500)).await.expect(202);
+    let grown = tracker.script(&total(1250)).await.expect(202);
+    assert_eq!(grown["held"], first["held"]);
+    assert_eq!(held(&stage.clinic.admin, "open").await.len(), 1);
+    let claimed = stage.clinic.admin.post(&path(&first["held"][0]["id"], "claim"), claim(&stage.clinic.patient)).await;
+    let id = claimed.expect(200)["observation"].as_str().unwrap().to_owned();
+    assert_eq!(stage.clinic.observation(&id).await["valueQuantity"]["value"], 1250);
+    // It grows on: under the person who was named, as a new version.
+    let more = tracker.script(&total(2000)).await.expect(201);
+    assert_eq!((&more["observations"], &more["revised"]), (&json!([id]), &json!([id])));
+    assert_eq!(stage.clinic.observation(&id).await["valueQuantity"]["value"], 2000);
 }

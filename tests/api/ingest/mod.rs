@@ -7,3 +7,5 @@ mod meaning;
 mod quarantine;
 mod repeats;
 mod retention;
+mod slots;
+mod times;

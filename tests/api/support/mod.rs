@@ -78,6 +78,7 @@ impl TestApp {
         for _ in 0..2 {
             tokio::spawn(afferent::ingest::run_committer(Arc::clone(&app)));
         }
+        tokio::spawn(afferent::ingest::run_reassignments(Arc::clone(&app), stop.clone()));
         tokio::spawn(afferent::forward::run(Arc::clone(&app), stop.clone()));
         let server = app::http_server(Arc::clone(&app), listener, Duration::from_secs(1)).unwrap();
         let handle = server.handle();

@@ -177,6 +177,8 @@ diesel::table! {
         /// settling: too few samples; steady; jumped: differs from what was steady and is being measured again; zone: whole quarters of an hour off, a wrong zone or a missed change of daylight saving.
         state -> Text,
         measured_at -> Timestamptz,
+        /// Of a zone: device time from which the offset holds; before a missed change of daylight saving the clock was right.
+        since -> Nullable<Timestamptz>,
         /// The offset that readings are corrected by at present; NULL: none.
         applied_ms -> Nullable<BigInt>,
         updated_at -> Timestamptz,

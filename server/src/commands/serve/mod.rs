@@ -77,6 +77,7 @@ async fn serve(
         work.spawn(ingest::run_committer(Arc::clone(&app)));
     }
     work.spawn(forward::run(Arc::clone(&app), stop.clone()));
+    work.spawn(ingest::run_reassignments(Arc::clone(&app), stop.clone()));
     work.spawn(maintenance::run(Arc::clone(&app), stop.clone()));
 
     let server = app::http_server(Arc::clone(&app), listener, grace)?;

@@ -2,6 +2,7 @@
 //! tenant as well: row-level security is the second wall.
 
 mod index_rows;
+pub(crate) mod moves;
 mod observations;
 mod projection;
 mod read;

@@ -15,6 +15,7 @@ use crate::fleet::store::assignment::AssignmentRow;
 use crate::fleet::{assign_device, store};
 use crate::identity::Caller;
 use crate::platform::page::{Page, PageQuery};
+use crate::wiring;
 
 pub fn routes(config: &mut ServiceConfig) {
     config.service(create_assignment).service(list_assignments).service(update_assignment);
@@ -54,6 +55,10 @@ pub struct NewAssignment {
     pub until: Option<DateTime<Utc>>,
     /// User slot of a shared device, as the device names it.
     pub slot: Option<String>,
+    /// Take in readings of the period that were kept as unassigned, for roles that may see patient data. Otherwise they are
+    /// offered (`GET /held-readings`, `suggestedPatient`), or taken when the device sends them again.
+    #[serde(default)]
+    pub take_unassigned: bool,
 }
 
 /// The end of an assignment.
@@ -96,13 +101,21 @@ async fn create_assignment(
 ) -> ApiResult<HttpResponse> {
     let scope = reach(&caller, &app, "device").await?;
     let wish = body.into_inner();
+    if wish.take_unassigned {
+        caller.require(caller.role().is_clinical(), "decide whose readings are whose (`takeUnassigned`)")?;
+    }
+    let take_unassigned = wish.take_unassigned;
     let wish = assign_device::NewAssignment {
         patient: wish.patient,
         from: kept(wish.from),
         until: wish.until.map(kept),
         slot: wish.slot.unwrap_or_default(),
     };
-    let assignment = Assignment::from(assign_device::assign(&app, &scope, *id, wish).await?);
+    let row = assign_device::assign(&app, &scope, *id, wish).await?;
+    if take_unassigned {
+        wiring::unassigned_wanted(&app, &row, caller.principal.token).await?;
+    }
+    let assignment = Assignment::from(row);
     Ok(created(format!("/api/v1/devices/{id}/assignments/{}", assignment.id), assignment))
 }
 

@@ -15,6 +15,7 @@ use super::{Activation, created, reach, reach_to_change};
 use crate::app::{App, AppData};
 use crate::error::{ApiResult, Error, Problems};
 use crate::fleet::model::DeviceIdentifier;
+use crate::fleet::store::clock::ClockRow;
 use crate::fleet::store::device::{DeviceFilter, DeviceRow};
 use crate::fleet::{activate, change_device, end_enrolment, enrol_device, source, store};
 use crate::identity::Caller;
@@ -60,6 +61,42 @@ pub struct Device {
     pub enrolled_until: Option<DateTime<Utc>>,
     /// When it was last changed.
     pub updated_at: DateTime<Utc>,
+    /// How far its clock is off, once that was measured; shown for one device, not in lists.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub clock: Option<DeviceClock>,
+}
+
+/// How far a device's clock is off: measured on readings that come live, or on the device's own telling of its time.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct DeviceClock {
+    /// Seconds that the clock is behind the server's; negative when it runs ahead.
+    pub offset_seconds: i64,
+    /// `steady`; `zone`: whole quarters of an hour off, a wrong zone or a change of daylight saving that it missed; `jumped`:
+    /// it was set, or lost its battery, and is being measured again.
+    pub state: String,
+    /// How many samples agreed when that was written down.
+    pub samples: i32,
+    /// By how many seconds those samples lay apart.
+    pub spread_seconds: i64,
+    /// When that was.
+    pub measured_at: DateTime<Utc>,
+    /// Seconds that are added to the times of its readings at present; absent when none are.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub applied_seconds: Option<i64>,
+}
+
+impl From<ClockRow> for DeviceClock {
+    fn from(row: ClockRow) -> Self {
+        Self {
+            offset_seconds: row.offset_ms / 1_000,
+            state: row.state,
+            samples: row.samples,
+            spread_seconds: row.spread_ms / 1_000,
+            measured_at: row.measured_at,
+            applied_seconds: row.applied_ms.map(|applied| applied / 1_000),
+        }
+    }
 }
 
 /// What a new device needs.
@@ -136,6 +173,7 @@ fn view(app: &App, row: DeviceRow) -> Result<Device, Error> {
         enrolled_from: row.enrolled_from,
         enrolled_until: row.enrolled_until,
         updated_at: row.updated_at,
+        clock: None,
     })
 }
 
@@ -190,8 +228,10 @@ async fn find_device(caller: Caller, app: AppData, id: Path<DeviceId>) -> ApiRes
     let scope = reach(&caller, &app, "device").await?;
     let mut transaction = scope.begin(&app.db).await?;
     let found = store::device::find_device(&mut transaction, &scope.tenants(), *id).await?;
+    let found = found.ok_or_else(|| Error::not_found("device"))?;
+    let clock = store::clock::find_clock(&mut transaction, found.tenant_id, *id).await?;
     transaction.commit().await?;
-    Ok(Json(view(&app, found.ok_or_else(|| Error::not_found("device"))?)?))
+    Ok(Json(Device { clock: clock.map(DeviceClock::from), ..view(&app, found)? }))
 }
 
 /// Change a device

@@ -3,6 +3,7 @@
 
 pub mod activation;
 pub mod assignment;
+pub mod clock;
 pub mod decoder;
 pub mod device;
 pub mod hub;

@@ -182,8 +182,8 @@ fn holding(
         detail: detail.to_owned(),
         content_hash: content_hash(found)?,
         decoder: submission.decoder.clone().unwrap_or_default(),
-        clock_offset_ms: submission.reading_of_time.clock_offset_ms,
-        time_zone: submission.reading_of_time.zone.clone(),
+        clock_offset_ms: reading.time.clock_offset.map(|offset| offset.num_milliseconds()),
+        time_zone: submission.time_zone.clone(),
         wearer: None,
     };
     let kept = match &sight.standing {

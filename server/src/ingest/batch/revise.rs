@@ -43,6 +43,8 @@ type Age = (DateTime<Utc>, DateTime<Utc>, UplinkId);
 struct State<'a> {
     row: &'a NewReading,
     forwarded: bool,
+    /// A person looked at it and says that it is right.
+    released: bool,
 }
 
 impl State<'_> {
@@ -64,11 +66,11 @@ pub(super) async fn revise(
     for plan in plans.iter().flatten() {
         let Plan::Store(planned) = plan else { continue };
         let row = &planned.row;
-        if row.observed_at.is_none() || inserted.contains(&row.id) {
+        if (row.observed_at.is_none() && !planned.released) || inserted.contains(&row.id) {
             continue;
         }
         if let Some(original) = known.get(&(row.tenant, row.identifier_value.clone())) {
-            let state = State { row, forwarded: planned.forwarded };
+            let state = State { row, forwarded: planned.forwarded, released: planned.released };
             states.entry((row.tenant, original.id.clone())).or_default().push(state);
         }
     }
@@ -106,12 +108,7 @@ enum Newest {
 }
 
 /// Compares the states of one record with what is stored, which `is_new` if this batch brought it.
-fn judge(
-    current: &LockedReading,
-    mut states: Vec<State<'_>>,
-    is_new: bool,
-    changes: &mut Changes,
-) -> Option<Newest> {
+fn judge(current: &LockedReading, mut states: Vec<State<'_>>, is_new: bool, changes: &mut Changes) -> Option<Newest> {
     let id = || current.id.clone();
     let stored_hash = current.content_hash.as_deref();
     let is_stored = |state: &State<'_>| stored_hash.is_none_or(|hash| hash == state.row.content_hash);
@@ -125,7 +122,7 @@ fn judge(
     // Stable: of two states in one uplink that say nothing about their age, the later one in the payload is the newer.
     states.sort_by_key(State::age);
     let newest = states.pop()?;
-    let supersedes = age_of(current).is_none_or(|stored| newest.age() >= stored);
+    let supersedes = newest.released || age_of(current).is_none_or(|stored| newest.age() >= stored);
     let becomes_current = supersedes && !is_stored(&newest);
     for state in states {
         let same = if becomes_current { state.row.content_hash == newest.row.content_hash } else { is_stored(&state) };
@@ -142,7 +139,7 @@ fn judge(
         return supersedes.then(|| Newest::SeenAgain(newest.age().1));
     }
     // The same bytes read in another way: what was stored was wrong, not early.
-    let reread = !is_new && current.uplink_id == Some(newest.row.uplink);
+    let reread = newest.released || (!is_new && current.uplink_id == Some(newest.row.uplink));
     Some(Newest::Revision(Revision {
         tenant: current.tenant_id,
         id: id(),

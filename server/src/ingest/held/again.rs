@@ -13,7 +13,8 @@ use crate::error::{Error, Kind};
 use crate::fleet::{DeviceSnapshot, load_device};
 use crate::identity::{SourceIdentity, SourceKind};
 use crate::ingest::model::{Found, Received, Submission, Verdict};
-use crate::ingest::receive_uplink::{decode_with, frames_again};
+use crate::ingest::open_body::open_body;
+use crate::ingest::receive_uplink::{Clocked, decode_with, frames_again};
 use crate::ingest::sources::KnownSource;
 use crate::ingest::store::received_uplink;
 
@@ -30,6 +31,7 @@ pub(super) struct Kept {
 pub(super) async fn load(app: &App, item: &HeldItem) -> Result<Kept, Error> {
     let mut transaction = TenantScope::one(item.tenant_id).begin(&app.db).await?;
     let kept = received_uplink(&mut transaction, item.tenant_id, item.uplink_id, item.received_at).await?;
+    let body = open_body(app, &mut transaction, item.tenant_id, item.uplink_id, item.received_at).await?;
     let device = load_device(&mut transaction, app, item.tenant_id, item.device_id).await?;
     transaction.commit().await?;
     let mut device = device
@@ -37,7 +39,7 @@ pub(super) async fn load(app: &App, item: &HeldItem) -> Result<Kept, Error> {
     if let Some(zone) = item.time_zone.as_deref().and_then(|zone| zone.parse::<Tz>().ok()) {
         device.time_zone = zone;
     }
-    let received = kept.and_then(|kept| kept.received).ok_or_else(|| {
+    let received = kept.zip(body).map(|(kept, body)| Received { body, ..kept.received }).ok_or_else(|| {
         Error::new(Kind::Gone, "held-reading.bytes", "The bytes of this reading were dropped after their retention.")
     })?;
     Ok(Kept { received, device })
@@ -62,7 +64,8 @@ pub(super) async fn read(app: &Arc<App>, item: &HeldItem, kept: Kept) -> Result<
         _ => app.decoders.for_model(model, channel),
     };
     let source = KnownSource { identity, device: kept.device };
-    let mut submission = decode_with(app, &source, kept.received, frames, binding, item.clock_offset_ms).await?;
+    let clocked = Clocked::As(item.clock_offset_ms);
+    let mut submission = decode_with(app, &source, kept.received, frames, binding, clocked).await?;
     submission.replay = true;
     // Its own keys were taken when it first came; it must not be taken for a repeat of itself.
     submission.keys = Vec::new();

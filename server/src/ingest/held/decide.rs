@@ -96,13 +96,14 @@ pub(super) async fn check_patient(app: &App, tenant: TenantId, text: &str) -> Re
     if exists { Ok(id.to_owned()) } else { Err(wrong()) }
 }
 
-/// Takes in the open unassigned readings that an assignment covers by now. What is still doubtful stays open.
+/// Takes in the open unassigned readings that an assignment of this patient covers by now. What is still doubtful stays open.
 ///
 /// # Errors
 /// The database's error.
-pub(in crate::ingest) async fn take_in(
+pub(crate) async fn take_in(
     app: &Arc<App>,
     tenant: TenantId,
+    patient: &str,
     (device, from, until): (db::DeviceId, chrono::DateTime<chrono::Utc>, Option<chrono::DateTime<chrono::Utc>>),
     token: ApiTokenId,
     reason: &str,
@@ -117,7 +118,8 @@ pub(in crate::ingest) async fn take_in(
         transaction.commit().await?;
         let Some(last) = items.last() else { return Ok(taken) };
         after = last.id;
-        let wearable: Vec<HeldItem> = items.into_iter().filter(|item| item.suggested_patient.is_some()).collect();
+        let wearable: Vec<HeldItem> =
+            items.into_iter().filter(|item| item.suggested_patient.as_deref() == Some(patient)).collect();
         taken += several(app, &wearable, &decision).await.iter().filter(|(_, result)| result.is_ok()).count();
     }
 }

@@ -50,7 +50,7 @@ pub struct HeldReading {
     pub reason: String,
     /// The reason as a sentence.
     pub detail: String,
-    /// `open`, `claimed`, `released`, `taken` or `discarded`.
+    /// `open`, `claimed`, `released`, `taken`, `discarded`, or `expired` when nobody decided in time.
     pub state: String,
     /// When it was measured, as far as is known.
     pub measured_at: DateTime<Utc>,
@@ -111,7 +111,7 @@ pub struct HeldQuery {
     pub device: Option<DeviceId>,
     /// One reason, such as `unassigned`.
     pub reason: Option<String>,
-    /// `open` (the default), `claimed`, `released`, `taken` or `discarded`.
+    /// `open` (the default), `claimed`, `released`, `taken`, `discarded` or `expired`.
     pub state: Option<String>,
     /// Items on the page: 1 to 500, 50 when absent.
     pub limit: Option<i64>,
@@ -155,8 +155,8 @@ async fn list_held_readings(
     let page = PageQuery { limit: query.limit, after: query.after };
     let limit = page.limit()?;
     let state = query.state.unwrap_or_else(|| "open".to_owned());
-    if !["open", "claimed", "released", "taken", "discarded"].contains(&state.as_str()) {
-        return Err(Error::field("?state", "the state is `open`, `claimed`, `released`, `taken` or `discarded`").into());
+    if !["open", "claimed", "released", "taken", "discarded", "expired"].contains(&state.as_str()) {
+        return Err(Error::field("?state", "the state is `open`, `claimed`, `released`, `taken`, `discarded` or `expired`").into());
     }
     let Some(scope) = caller.operations(&app, query.tenant).await? else {
         return Ok(Json(Page { items: Vec::new(), next: None }));

@@ -138,6 +138,8 @@ fn standing(row: Option<&SeenRow>, found: &Found) -> Standing {
     let replaces = found.interpreted.identity.on_change == OnChange::Replace;
     match row.state.as_str() {
         "open" if same_content || replaces => Standing::Open { id: row.id, reason: row.reason.clone(), same_content },
+        // Nobody decided in time and its bytes are gone; now they are here again.
+        "expired" => Standing::Open { id: row.id, reason: row.reason.clone(), same_content: false },
         "open" => Standing::New,
         _ if same_content => Standing::Settled { observation: row.observation_id.clone() },
         // Other content than the one that was decided about: judged by itself, under the person who was named.

@@ -7,7 +7,7 @@ use db::{AssignmentId, DeviceId, HeldReadingId, TenantId};
 use diesel::QueryResult;
 use diesel_async::AsyncPgConnection;
 
-use super::model::Order;
+use super::model::{Action, Order};
 use super::store::{Again, NewCorrection, Settling, hold_again, insert_corrections, settle};
 use crate::ingest::commit::Answer;
 use crate::ingest::store::{HeldRow, insert_held};
@@ -67,7 +67,8 @@ pub async fn write(
     let mut corrections = Vec::new();
     for item in again {
         hold_again(conn, &Again { id: item.id, row: &item.row }).await?;
-        if let Some(order) = &item.order {
+        // A claim was made although something else holds the reading; a taking that took nothing is none.
+        if let Some(order) = item.order.as_ref().filter(|order| order.action != Action::Take) {
             corrections.push(correction(order, item.row.tenant, item.row.device, None));
         }
     }

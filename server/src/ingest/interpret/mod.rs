@@ -7,6 +7,7 @@
 mod author;
 mod identity;
 mod outlook;
+mod repeated_hour;
 #[cfg(test)]
 mod tests;
 mod time;
@@ -26,7 +27,8 @@ use plugin_host::Reading;
 pub use author::{Authored, author, source_uri};
 pub use identity::{ReadingKey, RecordIdentity, stable_identifier};
 pub use outlook::{outlook, preview};
-pub use time::{MeasuredTime, TimeSource};
+pub use repeated_hour::{RepeatedHour, repeated_hours};
+pub use time::{FIRST_YEAR, MeasuredTime, TimeSource};
 
 /// How far a device's clock may run ahead of the receipt before its time is not believed.
 pub const FUTURE_TOLERANCE: TimeDelta = TimeDelta::minutes(15);
@@ -65,6 +67,10 @@ pub struct InterpretContext {
     pub zone: Tz,
     /// How far the device's clock is behind ours, where that was measured; it is added to the device's time.
     pub clock_offset: Option<TimeDelta>,
+    /// Only device times from then on are corrected: a clock that missed a change of daylight saving was right before it.
+    pub clock_offset_since: Option<DateTime<Utc>>,
+    /// Which of the two hours a wall clock means when daylight saving ends, where the payload's order tells.
+    pub repeated: RepeatedHour,
     /// How far ahead of the receipt a device's time may lie: [`FUTURE_TOLERANCE`] unless the model says otherwise.
     pub future_tolerance: TimeDelta,
 }
@@ -72,7 +78,15 @@ pub struct InterpretContext {
 impl InterpretContext {
     /// A context with the usual tolerance, no capture and no measured offset.
     pub fn new(received_at: DateTime<Utc>, zone: Tz) -> Self {
-        Self { received_at, captured_at: None, zone, clock_offset: None, future_tolerance: FUTURE_TOLERANCE }
+        Self {
+            received_at,
+            captured_at: None,
+            zone,
+            clock_offset: None,
+            clock_offset_since: None,
+            repeated: RepeatedHour::Unknown,
+            future_tolerance: FUTURE_TOLERANCE,
+        }
     }
 }
 
@@ -134,7 +148,7 @@ pub fn interpret(reading: &Reading, context: &InterpretContext, tables: &Tables)
         disposition = resolve(&conditions);
     }
 
-    let mut extensions = extensions(reading, &time, context);
+    let mut extensions = extensions(reading, &time);
     let circumstances = contents.circumstances.into_iter();
     extensions.extend(circumstances.map(|concept| ("reading-context", ExtensionValue::Concept(concept))));
 
@@ -179,15 +193,9 @@ fn identity_kind(kind: &str, reading: &Reading) -> String {
     }
 }
 
-fn extensions(
-    reading: &Reading,
-    time: &MeasuredTime,
-    context: &InterpretContext,
-) -> Vec<(&'static str, ExtensionValue)> {
+fn extensions(reading: &Reading, time: &MeasuredTime) -> Vec<(&'static str, ExtensionValue)> {
     let text = |name, text: &Option<String>| Some((name, ExtensionValue::Text(text.clone()?)));
-    let from_clock = matches!(time.source, TimeSource::DeviceLocal | TimeSource::DeviceZoned);
-    let offset = context.clock_offset.filter(|_| from_clock);
-    let offset = offset.and_then(|offset| Decimal::new(offset.num_milliseconds(), -3).ok());
+    let offset = time.clock_offset.and_then(|offset| Decimal::new(offset.num_milliseconds(), -3).ok());
     let source = ExtensionValue::Code(time.source.code().to_owned());
     [
         text("device-local-time", &time.device_text),

@@ -11,10 +11,10 @@ use chrono::{
 use fhir_model::observation::Effective;
 use plugin_host::{DeviceTime, Reading};
 
-use super::InterpretContext;
+use super::{InterpretContext, RepeatedHour};
 
-/// Clocks before this year were never set: no device of this kind is older (factory clocks say 1970).
-pub const FIRST_YEAR: i32 = 2000;
+/// Clocks before this year were never set: factory clocks say 1970, or 1 January 2000 and the days after it.
+pub const FIRST_YEAR: i32 = 2001;
 
 /// Which clock gave the time; the codes of our `time-source` code system.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,6 +57,8 @@ pub struct MeasuredTime {
     pub device_text: Option<String>,
     /// The same for the end of the period.
     pub device_text_end: Option<String>,
+    /// What was added to the device's time.
+    pub clock_offset: Option<TimeDelta>,
     /// Rows of the table of dispositions that concern the time.
     pub conditions: Vec<&'static str>,
 }
@@ -80,6 +82,7 @@ fn text(time: DateTime<FixedOffset>) -> String {
 struct Point {
     time: DateTime<FixedOffset>,
     source: TimeSource,
+    clock_offset: Option<TimeDelta>,
     condition: Option<&'static str>,
 }
 
@@ -115,7 +118,15 @@ fn told(start: Point, reading: &Reading, context: &InterpretContext) -> Measured
     let end = point(&reading.time_end, reading, context).ok().filter(|end| end.time > start.time);
     conditions.extend(end.as_ref().and_then(|end| end.condition).filter(|found| Some(*found) != start.condition));
     let end = end.map(|end| end.time);
-    MeasuredTime { start: start.time, end, source: start.source, device_text: None, device_text_end: None, conditions }
+    MeasuredTime {
+        start: start.time,
+        end,
+        source: start.source,
+        device_text: None,
+        device_text_end: None,
+        clock_offset: start.clock_offset,
+        conditions,
+    }
 }
 
 /// The capture or the receipt stands for the device's time.
@@ -137,7 +148,8 @@ fn stand_in(reason: &Unusable, reading: &Reading, context: &InterpretContext) ->
         conditions.push("stored-without-clock");
     }
     let start = in_zone(instant, context);
-    MeasuredTime { start, end: None, source, device_text: None, device_text_end: None, conditions }
+    let (device_text, device_text_end) = (None, None);
+    MeasuredTime { start, end: None, source, device_text, device_text_end, clock_offset: None, conditions }
 }
 
 fn point(time: &DeviceTime, reading: &Reading, context: &InterpretContext) -> Result<Point, Unusable> {
@@ -166,13 +178,14 @@ fn relative(elapsed_ms: u64, context: &InterpretContext) -> Result<Point, Unusab
     let anchor = usable_capture(context).unwrap_or(context.received_at);
     let elapsed = i64::try_from(elapsed_ms).ok().and_then(TimeDelta::try_milliseconds);
     let instant = elapsed.and_then(|elapsed| anchor.checked_sub_signed(elapsed)).ok_or(Unusable::Untrusted)?;
-    Ok(Point { time: in_zone(instant, context), source: TimeSource::DeviceRelative, condition: None })
+    let time = in_zone(instant, context);
+    Ok(Point { time, source: TimeSource::DeviceRelative, clock_offset: None, condition: None })
 }
 
 fn with_offset(text: &str, context: &InterpretContext) -> Result<Point, Unusable> {
     let time = DateTime::parse_from_rfc3339(text).ok().filter(is_whole).ok_or(Unusable::Untrusted)?;
-    let time = corrected(time, context)?;
-    Ok(Point { time, source: TimeSource::DeviceZoned, condition: None })
+    let (time, clock_offset) = corrected(time, context)?;
+    Ok(Point { time, source: TimeSource::DeviceZoned, clock_offset, condition: None })
 }
 
 fn wall_clock(text: &str, context: &InterpretContext) -> Result<Point, Unusable> {
@@ -180,12 +193,19 @@ fn wall_clock(text: &str, context: &InterpretContext) -> Result<Point, Unusable>
     let local = local.ok_or(Unusable::Untrusted)?;
     let (time, condition) = match context.zone.from_local_datetime(&local) {
         LocalResult::Single(time) => (time.fixed_offset(), None),
-        // The end of daylight saving: the hour comes twice. Without a sequence to settle it, the first one is taken.
-        LocalResult::Ambiguous(earlier, _) => (earlier.fixed_offset(), Some("time-repeated-hour")),
+        // The end of daylight saving: the hour comes twice. Where nothing settles it, the first one is taken.
+        LocalResult::Ambiguous(earlier, later) => match context.repeated {
+            RepeatedHour::Second => (later.fixed_offset(), None),
+            RepeatedHour::First => (earlier.fixed_offset(), None),
+            // What has been received cannot be measured later.
+            RepeatedHour::Unknown if is_future(later.to_utc(), context) => (earlier.fixed_offset(), None),
+            RepeatedHour::Unknown => (earlier.fixed_offset(), Some("time-repeated-hour")),
+        },
         // The start of daylight saving: the device did not advance, so the offset from before the change still holds.
         LocalResult::None => (before_gap(local, context).ok_or(Unusable::Untrusted)?, Some("time-skipped-hour")),
     };
-    Ok(Point { time: corrected(time, context)?, source: TimeSource::DeviceLocal, condition })
+    let (time, clock_offset) = corrected(time, context)?;
+    Ok(Point { time, source: TimeSource::DeviceLocal, clock_offset, condition })
 }
 
 /// Reads a wall clock that the zone skips with the offset that was valid before the change. Gaps are of an hour, or of a
@@ -198,10 +218,22 @@ fn before_gap(local: NaiveDateTime, context: &InterpretContext) -> Option<DateTi
     earlier.offset().fix().from_local_datetime(&local).single()
 }
 
-/// Adds the measured offset of the device's clock.
-fn corrected(time: DateTime<FixedOffset>, context: &InterpretContext) -> Result<DateTime<FixedOffset>, Unusable> {
-    let offset = context.clock_offset.unwrap_or_default();
-    time.checked_add_signed(offset).ok_or(Unusable::Untrusted)
+/// Adds the measured offset of the device's clock, where it holds for that time. A factory date is none that could be
+/// corrected: how long ago the clock began to run is not known.
+fn corrected(
+    time: DateTime<FixedOffset>,
+    context: &InterpretContext,
+) -> Result<(DateTime<FixedOffset>, Option<TimeDelta>), Unusable> {
+    if time.year() < FIRST_YEAR {
+        return Err(Unusable::Untrusted);
+    }
+    let holds = context.clock_offset_since.is_none_or(|since| time >= since);
+    let Some(offset) = context.clock_offset.filter(|_| holds) else { return Ok((time, None)) };
+    let moved = time.to_utc().checked_add_signed(offset).ok_or(Unusable::Untrusted)?;
+    // A wall clock is shown in the offset that its zone has at the corrected time; a payload's own offset stays.
+    let zone = context.zone.offset_from_utc_datetime(&time.naive_utc()).fix();
+    let time = if zone == *time.offset() { in_zone(moved, context) } else { moved.with_timezone(time.offset()) };
+    Ok((time, Some(offset)))
 }
 
 /// The capture, unless the phone's or hub's clock is as wrong as a device's can be.

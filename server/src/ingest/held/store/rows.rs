@@ -106,7 +106,7 @@ pub struct Settling<'a> {
 pub async fn settle(mut conn: &AsyncPgConnection, row: &Settling<'_>, now: DateTime<Utc>) -> QueryResult<usize> {
     diesel::sql_query(
         "UPDATE held_reading SET state = $3, observation_id = $4, assignment_id = coalesce($5, assignment_id), \
-         patient_id = coalesce($6, patient_id), settled_at = $7 WHERE tenant_id = $1 AND id = $2 AND state = 'open'",
+         patient_id = coalesce($6, patient_id), settled_at = $7 WHERE tenant_id = $1 AND id = $2 AND state IN ('open', 'expired')",
     )
     .bind::<SqlUuid, _>(row.tenant)
     .bind::<SqlUuid, _>(row.id)
@@ -132,10 +132,10 @@ pub struct Again<'a> {
 pub async fn hold_again(mut conn: &AsyncPgConnection, again: &Again<'_>) -> QueryResult<usize> {
     let row = again.row;
     diesel::sql_query(
-        "UPDATE held_reading SET uplink_id = $3, received_at = $4, measured_at = $5, reason = $6, detail = $7, content_hash = $8, \
+        "UPDATE held_reading SET state = 'open', uplink_id = $3, received_at = $4, measured_at = $5, reason = $6, detail = $7, content_hash = $8, \
          decoder_name = $9, decoder_version = $10, clock_offset_ms = $11, time_zone = $12, \
          assignment_id = coalesce($13, assignment_id), patient_id = coalesce($14, patient_id) \
-         WHERE tenant_id = $1 AND id = $2 AND state = 'open'",
+         WHERE tenant_id = $1 AND id = $2 AND state IN ('open', 'expired')",
     )
     .bind::<SqlUuid, _>(row.tenant)
     .bind::<SqlUuid, _>(again.id)

@@ -4,7 +4,7 @@ use chrono::TimeDelta;
 use fhir_model::observation::Effective;
 use plugin_host::DeviceTime;
 
-use super::super::TimeSource;
+use super::super::{RepeatedHour, TimeSource, repeated_hours};
 use super::*;
 
 fn timed(time: DeviceTime) -> Reading {
@@ -179,4 +179,85 @@ fn a_period_ends_after_its_start_or_not_at_all() {
     let mut backwards = local("2026-11-22T08:00:00");
     backwards.time_end = DeviceTime::Local("2026-11-22T07:00:00".to_owned());
     check(&backwards, &context(), "2026-11-22T08:00:00+01:00", TimeSource::DeviceLocal, &[]);
+}
+
+#[test]
+fn the_calendar_has_its_edges() {
+    let at = |received: &str| InterpretContext::new(instant(received), BERLIN);
+    let later = at("2031-01-01T12:00:00Z");
+    for (text, effective) in [
+        ("2028-02-29T23:59:59", "2028-02-29T23:59:59+01:00"),
+        ("2024-02-29T00:00:00", "2024-02-29T00:00:00+01:00"),
+        ("2028-12-31T23:59:59.999", "2028-12-31T23:59:59.999+01:00"),
+        ("2030-03-31T01:59:59", "2030-03-31T01:59:59+01:00"),
+        ("2030-03-31T03:00:00", "2030-03-31T03:00:00+02:00"),
+        ("2001-01-01T00:00:00", "2001-01-01T00:00:00+01:00"),
+    ] {
+        check(&local(text), &later, effective, TimeSource::DeviceLocal, &[]);
+    }
+    // 24:00 is written in texts and shown by no clock; a leap day of the wrong year is none; 2000 is a factory's.
+    let lost = ["device-time-untrusted", "time-from-receipt"];
+    for text in [
+        "2026-11-21T24:00:00",
+        "2027-02-29T10:00:00",
+        "2100-02-29T10:00:00",
+        "2000-01-01T00:03:00",
+        "2000-06-15T10:00:00",
+    ] {
+        check(&local(text), &later, "2031-01-01T13:00:00+01:00", TimeSource::Receipt, &lost);
+    }
+}
+
+#[test]
+fn an_hour_that_cannot_be_the_second_yet_is_the_first() {
+    // Received at 02:40 while daylight saving lasts: the second 02:30 is still to come.
+    let during = InterpretContext::new(instant("2026-10-25T00:40:00Z"), BERLIN);
+    check(&local("2026-10-25T02:30:00"), &during, "2026-10-25T02:30:00+02:00", TimeSource::DeviceLocal, &[]);
+    let after = InterpretContext::new(instant("2026-10-25T01:31:00Z"), BERLIN);
+    let flagged = ["time-repeated-hour"];
+    check(&local("2026-10-25T02:30:00"), &after, "2026-10-25T02:30:00+02:00", TimeSource::DeviceLocal, &flagged);
+    let second = InterpretContext { repeated: RepeatedHour::Second, ..after.clone() };
+    check(&local("2026-10-25T02:30:00"), &second, "2026-10-25T02:30:00+01:00", TimeSource::DeviceLocal, &[]);
+    let first = InterpretContext { repeated: RepeatedHour::First, ..after };
+    check(&local("2026-10-25T02:30:00"), &first, "2026-10-25T02:30:00+02:00", TimeSource::DeviceLocal, &[]);
+}
+
+#[test]
+fn the_order_of_a_memory_settles_the_repeated_hour() {
+    use RepeatedHour::{First, Second, Unknown};
+    let order = |times: &[&str]| {
+        let readings: Vec<_> = times.iter().map(|time| local(&format!("2026-10-25T{time}"))).collect();
+        repeated_hours(&readings, BERLIN)
+    };
+    assert_eq!(
+        order(&["01:50:00", "02:10:00", "02:50:00", "02:05:00", "03:10:00"]),
+        [First, First, First, Second, Second]
+    );
+    // Newest first, no way back, a way back elsewhere, a way back of more than the hour: nothing tells.
+    assert_eq!(order(&["02:50:00", "02:40:00", "02:10:00"]), [Unknown; 3]);
+    assert_eq!(order(&["02:10:00", "02:50:00"]), [Unknown; 2]);
+    assert_eq!(order(&["08:10:00", "07:50:00"]), [Unknown; 2]);
+    assert_eq!(order(&["03:50:00", "02:10:00"]), [Unknown; 2]);
+    assert_eq!(repeated_hours(&[], BERLIN), []);
+    let ticks =
+        [timed(DeviceTime::None), local("2026-10-25T02:50:00"), timed(DeviceTime::None), local("2026-10-25T02:10:00")];
+    assert_eq!(repeated_hours(&ticks, BERLIN), [First, First, First, Second]);
+}
+
+#[test]
+fn a_corrected_time_is_written_in_the_offset_that_holds_then() {
+    // An hour behind since it missed spring: 01:30 on its display was 03:30, behind the gap.
+    let hour = InterpretContext { clock_offset: Some(TimeDelta::hours(1)), ..context() };
+    check(&local("2026-03-29T01:30:00"), &hour, "2026-03-29T03:30:00+02:00", TimeSource::DeviceLocal, &[]);
+    // What it measured before is left as it is.
+    let since = InterpretContext { clock_offset_since: Some(instant("2026-03-29T00:00:00Z")), ..hour };
+    check(&local("2026-03-28T08:30:00"), &since, "2026-03-28T08:30:00+01:00", TimeSource::DeviceLocal, &[]);
+    let uncorrected = interpret(&local("2026-03-28T08:30:00"), &since, &tables());
+    assert!(uncorrected.draft.extensions.iter().all(|(name, _)| *name != "clock-offset"));
+    check(&local("2026-03-29T08:30:00"), &since, "2026-03-29T09:30:00+02:00", TimeSource::DeviceLocal, &[]);
+    // A clock that runs ahead is believed once it is known by how much; a factory date never.
+    let ahead = InterpretContext { clock_offset: Some(TimeDelta::hours(-3)), ..context() };
+    check(&local("2026-11-22T14:30:00"), &ahead, "2026-11-22T11:30:00+01:00", TimeSource::DeviceLocal, &[]);
+    let lost = ["device-time-untrusted", "time-from-receipt"];
+    check(&local("2000-01-01T00:10:00"), &ahead, "2026-11-22T12:00:00+01:00", TimeSource::Receipt, &lost);
 }
