@@ -293,7 +293,12 @@ async fn when_the_bytes_say_something_else_by_now_nothing_changes() {
         clinic.admin.post(&path(&receipt["held"][0]["id"], "claim"), claim(&clinic.patient)).await.expect(409);
     assert_eq!(refused["code"], "held-reading.decoded-otherwise");
     assert!(refused["detail"].as_str().unwrap().contains("0.0.1"), "{refused}");
-    diesel_async::SimpleAsyncConnection::batch_execute(&mut conn, "DELETE FROM uplink_body; DELETE FROM uplink_body_kept").await.unwrap();
+    diesel_async::SimpleAsyncConnection::batch_execute(
+        &mut conn,
+        "DELETE FROM uplink_body; DELETE FROM uplink_body_kept",
+    )
+    .await
+    .unwrap();
     let gone = clinic.admin.post(&path(&receipt["held"][0]["id"], "claim"), claim(&clinic.patient)).await.expect(410);
     assert_eq!(gone["code"], "held-reading.bytes");
     assert_eq!((clinic.count("").await, held(&clinic.admin, "open").await.len()), (0, 2));

@@ -40,7 +40,8 @@ async fn a_clock_that_is_steadily_off_is_measured_and_corrected() {
     let receipt = cuff.script_captured(&weight("2026-02-05T19:40:00"), "2026-02-06T07:00:00Z").await.expect(201);
     let observation = stored(&stage, receipt).await;
     assert_eq!(observation["effectiveDateTime"], "2026-02-05T20:00:06+01:00");
-    assert_eq!(extension(&observation, "clock-offset").unwrap()["valueQuantity"]["value"], 1206, "{observation}");
+    let offset = extension(&observation, "clock-offset").unwrap()["valueQuantity"]["value"].to_string();
+    assert_eq!(offset, "1206.000", "{observation}");
     assert_eq!(extension(&observation, "device-local-time").unwrap()["valueString"], "2026-02-05T19:40:00");
     // The same again is the same, whatever is known of the clock by now.
     let again = cuff.script_captured(&weight("2026-02-01T08:39:55"), "2026-02-06T07:01:00Z").await.expect(200);

@@ -156,7 +156,11 @@ async fn list_held_readings(
     let limit = page.limit()?;
     let state = query.state.unwrap_or_else(|| "open".to_owned());
     if !["open", "claimed", "released", "taken", "discarded", "expired"].contains(&state.as_str()) {
-        return Err(Error::field("?state", "the state is `open`, `claimed`, `released`, `taken`, `discarded` or `expired`").into());
+        return Err(Error::field(
+            "?state",
+            "the state is `open`, `claimed`, `released`, `taken`, `discarded` or `expired`",
+        )
+        .into());
     }
     let Some(scope) = caller.operations(&app, query.tenant).await? else {
         return Ok(Json(Page { items: Vec::new(), next: None }));

@@ -1,7 +1,7 @@
 //! What the transactions lock and write of held readings.
 
 use chrono::{DateTime, Utc};
-use db::{AssignmentId, DeviceId, HeldReadingId, TenantId};
+use db::{AssignmentId, Constant as _, DeviceId, HeldReadingId, TenantId};
 use diesel::prelude::*;
 use diesel::sql_types::{Array, BigInt, Bytea, Nullable, Text, Timestamptz, Uuid as SqlUuid};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
@@ -49,21 +49,42 @@ impl SeenRow {
     }
 }
 
-/// Locks the held rows of these readings. Nearly every reading has none: one probe of the unique index each.
+#[derive(QueryableByName)]
+struct Probed {
+    #[diesel(sql_type = SqlUuid)]
+    tenant_id: TenantId,
+    #[diesel(sql_type = SqlUuid)]
+    id: HeldReadingId,
+}
+
+/// Locks the held rows of these readings. Nearly every reading has none: one probe of the unique index each, whatever the
+/// size of the table (OFFSET 0 keeps the probe a loop), and no second statement.
 pub async fn lock_seen(
     mut conn: &AsyncPgConnection,
     readings: &[(TenantId, DeviceId, ReadingKey)],
 ) -> QueryResult<Vec<SeenRow>> {
     // `key || ';'` is the first text behind every `key:…`.
-    diesel::sql_query(
-        "SELECT h.tenant_id, h.id, h.reading_key, h.content_hash, h.state, h.reason, h.assignment_id, h.patient_id, h.observation_id \
-         FROM unnest($1, $2, $3) AS x(t, d, k) \
-         JOIN held_reading h ON h.tenant_id = x.t AND h.device_id = x.d AND h.reading_key >= x.k AND h.reading_key < x.k || ';' \
-         ORDER BY h.tenant_id, h.id FOR UPDATE OF h",
+    let found: Vec<Probed> = diesel::sql_query(
+        "SELECT h.tenant_id, h.id FROM unnest($1, $2, $3) AS x(t, d, k) \
+         CROSS JOIN LATERAL (SELECT h.tenant_id, h.id FROM held_reading h WHERE h.tenant_id = x.t AND h.device_id = x.d \
+             AND h.reading_key >= x.k AND h.reading_key < x.k || ';' OFFSET 0) h",
     )
     .bind::<Array<SqlUuid>, _>(readings.iter().map(|(tenant, ..)| *tenant).collect::<Vec<_>>())
     .bind::<Array<SqlUuid>, _>(readings.iter().map(|(_, device, _)| *device).collect::<Vec<_>>())
     .bind::<Array<Text>, _>(readings.iter().map(|(.., key)| key.text()).collect::<Vec<_>>())
+    .prepared()
+    .load(&mut conn)
+    .await?;
+    if found.is_empty() {
+        return Ok(Vec::new());
+    }
+    // In one order in every process. Whoever settles one of them meanwhile is waited for, and seen.
+    diesel::sql_query(
+        "SELECT tenant_id, id, reading_key, content_hash, state, reason, assignment_id, patient_id, observation_id FROM held_reading \
+         WHERE tenant_id = ANY($1) AND id = ANY($2) ORDER BY tenant_id, id FOR UPDATE",
+    )
+    .bind::<Array<SqlUuid>, _>(found.iter().map(|row| row.tenant_id).collect::<Vec<_>>())
+    .bind::<Array<SqlUuid>, _>(found.iter().map(|row| row.id).collect::<Vec<_>>())
     .load(&mut conn)
     .await
 }
