@@ -155,3 +155,4 @@ GRANT SELECT, INSERT ON assignment_history, reading_correction, reassignment_ite
 GRANT SELECT, UPDATE ON reassignment TO afferent_worker;
 GRANT DELETE ON reassignment_item TO afferent_worker;
 GRANT SELECT, INSERT, UPDATE ON device_clock TO afferent_worker;
+GRANT UPDATE ON device_clock TO afferent_app;

@@ -40,7 +40,7 @@ async fn a_clock_that_is_steadily_off_is_measured_and_corrected() {
     let receipt = cuff.script_captured(&weight("2026-02-05T19:40:00"), "2026-02-06T07:00:00Z").await.expect(201);
     let observation = stored(&stage, receipt).await;
     assert_eq!(observation["effectiveDateTime"], "2026-02-05T20:00:06+01:00");
-    let offset = extension(&observation, "clock-offset").unwrap()["valueQuantity"]["value"].to_string();
+    let offset = extension(&observation, "clock-offset").unwrap()["valueDuration"]["value"].to_string();
     assert_eq!(offset, "1206.000", "{observation}");
     assert_eq!(extension(&observation, "device-local-time").unwrap()["valueString"], "2026-02-05T19:40:00");
     // The same again is the same, whatever is known of the clock by now.
