@@ -50,7 +50,8 @@ check: setup ## formatting, lints, documentation, openapi.json, schema.rs; depen
 
 bench: setup ## build optimised, and measure once on a throw-away PostgreSQL (ARGS="--quick", ARGS="--json"; docs/benchmarks.md)
 	@cargo build --locked --release --bin afferent
-	@exec "$$CARGO_TARGET_DIR/release/afferent" bench $(ARGS)
+	@cargo build --locked --release --manifest-path tests/bench/peers/Cargo.toml --target-dir "$$CARGO_TARGET_DIR/peers"
+	@exec "$$CARGO_TARGET_DIR/release/afferent" bench --peers "$$CARGO_TARGET_DIR/peers/release/bench-peers" $(ARGS)
 
 openapi: setup ## write openapi/openapi.json anew from the code
 	@scripts/check-openapi --write

@@ -19,6 +19,7 @@ mod output;
 #[cfg(test)]
 mod raw_abi;
 mod registry;
+mod reused;
 mod types;
 mod world;
 
@@ -34,6 +35,7 @@ pub use examples::{hub_outcome_name, hub_value_lines, outcome_name, value_lines}
 pub use failure::{DecodeFailure, FailureKind, HostError, LoadError};
 pub use limits::Limits;
 pub use registry::Registry;
+pub use reused::Reused;
 pub use types::*;
 pub use world::Surface;
 

@@ -51,6 +51,9 @@ pub struct BenchArgs {
     /// Everything, but tiny: shows that it works, not how fast it is.
     #[arg(long, conflicts_with_all = ["payloads", "devices"])]
     quick: bool,
+    /// The program that decodes natively and in QuickJS, to compare with (tests/bench/peers); `make bench` builds and names it.
+    #[arg(long, value_name = "PROGRAM")]
+    peers: Option<PathBuf>,
     /// Print JSON in place of the table.
     #[arg(long, conflicts_with = "markdown")]
     json: bool,

@@ -84,8 +84,9 @@ pub(super) async fn measure(
     let wants = |part: Part| args.only.is_none_or(|only| only == part);
     let mut report = Report::new(Clock.now().format("%Y-%m-%d %H:%M UTC").to_string(), machine());
     if wants(Part::Decode) {
-        let decodes = sizes.decodes;
-        report.decode = Some(tokio::task::spawn_blocking(move || decode::measure(decodes)).await??);
+        let (decodes, peers) = (sizes.decodes, args.peers.clone());
+        let measured = tokio::task::spawn_blocking(move || decode::measure(decodes, peers.as_deref())).await??;
+        report.decode = Some(measured);
         if args.only.is_some() {
             return Ok(report);
         }

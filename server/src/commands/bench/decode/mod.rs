@@ -2,6 +2,10 @@
 //! and one decoder in several ways beside each other.
 
 mod fresh;
+mod shown;
+mod ways;
+
+use std::path::Path;
 
 use serde::Serialize;
 
@@ -16,18 +20,12 @@ const WARM_UP: u32 = 50;
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct DecodeReport {
-    /// One decoder and payload in several ways, native first.
+    /// One decoder and payload in several ways, fastest first.
     pub(super) ways: Vec<PeerCost>,
-    /// Ways that this build does not have, and why.
-    pub(super) missing: Vec<String>,
+    /// Whether native code, QuickJS and the empty component are among them.
+    pub(super) peers: bool,
     /// Every bundled model, fresh.
     pub(super) models: Vec<ModelCost>,
-}
-
-impl DecodeReport {
-    pub(super) fn title(&self) -> &'static str {
-        "decode, one blood pressure (2A35)"
-    }
 }
 
 /// What decoding the same payload costs in one way.
@@ -35,29 +33,33 @@ impl DecodeReport {
 #[serde(rename_all = "camelCase")]
 pub(super) struct PeerCost {
     /// A stable name for scripts: `native`, `reused`, `fresh`, `empty`, `quickjs`, `quickjs-bytecode`.
-    pub(super) id: &'static str,
+    pub(super) id: String,
     /// For people.
-    pub(super) way: &'static str,
+    pub(super) way: String,
     pub(super) calls: usize,
-    /// Microseconds: everything from the bytes to the outcome in the host's own types, and its end.
+    /// Microseconds: everything from the bytes to the outcome, and its end.
     pub(super) median_us: f64,
     pub(super) p99_us: f64,
-    pub(super) times_native: f64,
+    /// Median ÷ that of native code, where it was measured.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) times_native: Option<f64>,
+}
+
+impl DecodeReport {
+    pub(super) fn title() -> &'static str {
+        "decode, one blood pressure (2A35)"
+    }
+
+    /// What to say when the peers are missing.
+    pub(super) fn note(&self) -> Option<&'static str> {
+        (!self.peers).then_some("native, QuickJS and empty component: not measured (--peers; make bench does it)")
+    }
 }
 
 /// Measures; CPU work on the calling thread.
-pub(super) fn measure(calls: u32) -> anyhow::Result<DecodeReport> {
+pub(super) fn measure(calls: u32, peers: Option<&Path>) -> anyhow::Result<DecodeReport> {
     let tables = Tables::load()?;
     let decoders = Decoders::open(None, None, &tables.units, &tables.vitals)?;
     let models = fresh::measure(&decoders, calls)?;
-    let (ways, missing) = ways(&decoders, calls)?;
-    Ok(DecodeReport { ways, missing, models })
-}
-
-#[cfg(not(feature = "bench-peers"))]
-#[expect(clippy::unnecessary_wraps, reason = "the other build of it can fail")]
-fn ways(_decoders: &Decoders, _calls: u32) -> anyhow::Result<(Vec<PeerCost>, Vec<String>)> {
-    let missing =
-        "native, reused, empty and QuickJS are not in this build: make bench turns the feature bench-peers on";
-    Ok((Vec::new(), vec![missing.to_owned()]))
+    Ok(DecodeReport { ways: ways::measure(&decoders, calls, peers)?, peers: peers.is_some(), models })
 }

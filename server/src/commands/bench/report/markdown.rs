@@ -113,12 +113,12 @@ fn head(out: &mut String, columns: &str) -> Result {
 }
 
 fn decode_markdown(decode: &DecodeReport, out: &mut String) -> Result {
-    head(out, &format!("{} | median µs | p99 µs | × native", decode.title()))?;
+    head(out, &format!("{} | median µs | p99 µs | × native", DecodeReport::title()))?;
     for PeerCost { way, median_us, p99_us, times_native, .. } in &decode.ways {
-        writeln!(out, "| {way} | {median_us:.1} | {p99_us:.1} | {times_native:.1} |")?;
+        writeln!(out, "| {way} | {median_us:.1} | {p99_us:.1} | {:.1} |", times_native.unwrap_or(f64::NAN))?;
     }
-    for missing in &decode.missing {
-        writeln!(out, "| {missing} | – | – | – |")?;
+    if let Some(note) = decode.note() {
+        writeln!(out, "| {note} | – | – | – |")?;
     }
     writeln!(out)?;
     head(out, "fresh sandbox, by model | median µs | p99 µs | fuel")?;

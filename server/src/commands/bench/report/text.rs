@@ -111,12 +111,12 @@ fn ingest_text(rows: &[IngestRow], out: &mut String) -> Result {
 }
 
 fn decode_text(decode: &DecodeReport, out: &mut String) -> Result {
-    writeln!(out, "\n{:<NAME$}{:>12}{:>12}{:>12}", decode.title(), "median µs", "p99 µs", "× native")?;
+    writeln!(out, "\n{:<NAME$}{:>12}{:>12}{:>12}", DecodeReport::title(), "median µs", "p99 µs", "× native")?;
     for PeerCost { way, median_us, p99_us, times_native, .. } in &decode.ways {
-        writeln!(out, "{way:<NAME$}{median_us:>12.1}{p99_us:>12.1}{times_native:>12.1}")?;
+        writeln!(out, "{way:<NAME$}{median_us:>12.1}{p99_us:>12.1}{:>12.1}", times_native.unwrap_or(f64::NAN))?;
     }
-    for missing in &decode.missing {
-        writeln!(out, "{missing}")?;
+    if let Some(note) = decode.note() {
+        writeln!(out, "{note}")?;
     }
     writeln!(out, "\n{:<NAME$}{:>12}{:>12}{:>12}", "fresh sandbox, by model", "median µs", "p99 µs", "fuel")?;
     for ModelCost { model, median_us, p99_us, fuel, .. } in &decode.models {
