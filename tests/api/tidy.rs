@@ -75,6 +75,18 @@ fn heavy_names_stay_behind_their_fences() {
     }
 }
 
+/// An instance that outlives its uplink could carry one patient's data to the next.
+#[test]
+fn only_the_benchmark_uses_an_instance_again() {
+    for (name, text) in sources("server/src") {
+        let bench = name.starts_with("server/src/commands/bench/");
+        assert!(
+            bench || !text.contains(".reused("),
+            "{name}: a decoder's instance is for one uplink; use Decoder::run"
+        );
+    }
+}
+
 #[test]
 fn tenants_tables_are_named_in_stores_only() {
     for (name, text) in sources("server/src") {

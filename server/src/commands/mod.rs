@@ -47,15 +47,17 @@ enum Command {
     RotateKeys(rotate_keys::RotateKeysArgs),
     /// Try decoders: run payload vectors, check a component, list what is loaded.
     Plugin(plugin::PluginArgs),
-    /// Measure the way in: decoding, ingest, and the ratio to the least that this machine's Postgres can do.
+    /// Measure the way in: ingest as a ratio to the least that this machine's Postgres can do, decoding beside native code and
+    /// QuickJS, memory, cold start, sixteen times the data, and overload.
     ///
-    /// Starts a throw-away Postgres and the real server beside each other on this machine, founds a customer with devices that
-    /// are worn and one matching (paused) endpoint, and posts blood pressures, each of which is decoded in a fresh sandbox
+    /// Starts the real server with a throw-away Postgres in a process of its own, founds a customer with devices that are worn
+    /// and one matching (paused) endpoint, and posts a fixed mix of payloads, each of which is decoded in a fresh sandbox
     /// and answered 201 after its commit. Beside it runs the floor: bare inserts of the same texts into two tables of the
     /// same Postgres. The ratio, time of the floor ÷ our time per payload, is what carries over to other machines; compare
     /// absolute figures only between runs on one machine that does nothing else. Nothing is left behind.
     ///
-    /// Your configuration counts (committers, batch sizes, decoders), except its database, address and rate limits.
+    /// Your configuration counts (committers, batch sizes, queue, decoders), except its database, addresses, keys and rate
+    /// limits. What the figures mean, and how to take a flame graph: docs/benchmarks.md.
     Bench(bench::BenchArgs),
     /// Print the OpenAPI document of the REST interface.
     Openapi,

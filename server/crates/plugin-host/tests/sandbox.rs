@@ -126,6 +126,18 @@ fn nothing_is_remembered_from_call_to_call() {
     }
 }
 
+/// What the benchmark measures under "used again" is that, and therefore nothing for patients.
+#[test]
+fn only_the_benchmarks_instance_remembers() {
+    let decoder = hostile(Limits::default());
+    let mut instance = decoder.reused().unwrap();
+    for calls in 1..=3 {
+        let outcome = instance.decode(&input("hostile-remember")).unwrap();
+        assert_eq!(value_lines(&outcome), [format!("body-weight {calls} kg")]);
+    }
+    assert_eq!(value_lines(&decoder.decode(&input("hostile-remember")).unwrap()), ["body-weight 1 kg"]);
+}
+
 #[test]
 fn the_deadline_stops_what_fuel_does_not() {
     let limits = Limits { fuel: u64::MAX / 2, deadline: Duration::from_secs(1), ..Limits::default() };
