@@ -9,8 +9,10 @@ use db::Db;
 use super::database::Database;
 use crate::app::{open_keys, sealed_columns};
 use crate::config::Config;
+use crate::ingest::retention;
 use crate::platform::data_keys;
 use crate::platform::seal::{SealedBy, Sealer};
+use crate::tenancy;
 
 /// Arguments of `afferent rotate-keys`.
 #[derive(Debug, Args)]
@@ -26,6 +28,13 @@ pub struct RotateKeysArgs {
     /// Only say which keys are needed; exits with 1 when one besides the present `secret_key` is.
     #[arg(long, conflicts_with = "master")]
     check: bool,
+    /// Give up what a lost key sealed (its id, as --check shows it), so that the server can start without that key.
+    ///
+    /// Device variables are emptied, endpoints lose their credential and are deactivated, raw payloads that are still kept
+    /// can never be opened again, and open items among them are closed as expired. Observations are not touched. Stop the
+    /// servers first. There is no way back, except a backup and the key.
+    #[arg(long, value_name = "KEY-ID", conflicts_with_all = ["master", "check"])]
+    abandon: Option<SealedBy>,
 }
 
 /// Runs it.
@@ -46,6 +55,9 @@ async fn rotate(args: &RotateKeysArgs, config: &Config, database: &Database) -> 
     let db = database.pool(2).await?;
     if args.check {
         return check(&db, &config.sealer()?).await;
+    }
+    if let Some(lost) = args.abandon {
+        return abandon(&db, &config.sealer()?, lost).await;
     }
     let (sealer, keys) = open_keys(config, &db).await?;
     if !args.master {
@@ -71,6 +83,39 @@ async fn rotate(args: &RotateKeysArgs, config: &Config, database: &Database) -> 
         println!("{}: {count} sealed anew with {}", column.title, sealer.key());
     }
     check(&db, &sealer).await
+}
+
+/// Gives up what a lost key sealed.
+#[expect(clippy::print_stdout, reason = "what was given up is to be known")]
+async fn abandon(db: &Db, sealer: &Sealer, lost: SealedBy) -> anyhow::Result<ExitCode> {
+    if let SealedBy::Key(id) = lost {
+        anyhow::ensure!(
+            !sealer.knows(id),
+            "the key {id} is known here: nothing is lost. `afferent rotate-keys --master` seals anew what it sealed"
+        );
+    }
+    // A value without id does not say whether it is lost: the check tries one.
+    for column in sealed_columns() {
+        anyhow::ensure!(
+            lost != SealedBy::Unnamed || column.check(db, sealer).await.is_err(),
+            "{} without a key's id open with the present key: nothing is lost",
+            column.title
+        );
+    }
+    let mut transaction = db.begin_platform().await?;
+    let tenants = tenancy::all_tenants(&mut transaction).await?;
+    transaction.commit().await?;
+    for column in sealed_columns() {
+        let mut count = 0;
+        for tenant in &tenants {
+            count += column.abandon(db, *tenant, lost).await?;
+        }
+        println!("{}: {count} given up", column.title);
+    }
+    let keys = data_keys::abandon(db, lost).await?;
+    println!("data keys: {} given up", keys.len());
+    println!("open items: {} closed as expired", retention::give_up(db, &keys).await?);
+    check(db, sealer).await
 }
 
 /// Says which keys are needed, and for what.

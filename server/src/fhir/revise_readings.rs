@@ -160,7 +160,8 @@ fn version(
     counted: bool,
     now: DateTime<Utc>,
 ) -> QueryResult<VersionRow> {
-    let mut resource = Resource::from_slice(text.as_bytes(), &Limits::default()).map_err(|error| DieselError::SerializationError(error.into()))?;
+    let mut resource = Resource::from_slice(text.as_bytes(), &Limits::default())
+        .map_err(|error| DieselError::SerializationError(error.into()))?;
     let version = current.version + 1;
     // Clocks of two servers differ: a version is never older than the one before.
     let last_updated = now.max(current.last_updated);

@@ -44,6 +44,7 @@ pub const SEALED_VARIABLES: SealedColumn = SealedColumn {
     title: "device variables",
     table: "device",
     column: "variables_sealed",
+    emptied: "variables_sealed = NULL, variables_version = variables_version + 1, updated_at = now()",
     place: |tenant, device| variables_place(tenant, db::DeviceId(device)),
 };
 

@@ -104,6 +104,9 @@ pub const SEALED_CREDENTIALS: SealedColumn = SealedColumn {
     title: "endpoint credentials",
     table: "endpoint",
     column: "auth_sealed",
+    // Not sent to without its credential: a person sets it again, then activates.
+    emptied: "auth_sealed = NULL, auth_kind = 'none', active = false, updated_at = now(), \
+              last_error = 'its credential was lost with the key that sealed it; set it again, then activate'",
     place: |tenant, id| auth_place(tenant, EndpointId(id)),
 };
 

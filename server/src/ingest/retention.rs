@@ -2,8 +2,9 @@
 //! settled them, ninety days at most, and are then closed as `expired`, never silently.
 //!
 //! Everything is done in small transactions that may be killed at any point: the next run goes on where the last one
-//! stopped. One process at a time works; whoever comes second finds the turn taken and leaves it. Ingest is never locked
-//! out for longer than a fifth of a second: what cannot be locked is left for the next run.
+//! stopped. One process at a time works; whoever comes second finds the turn taken and leaves it. A lock that ingest waits
+//! behind is waited for a fifth of a second at most and held for milliseconds; what cannot be locked is left for the next
+//! run.
 
 use std::time::{Duration, Instant};
 
@@ -200,8 +201,8 @@ async fn sweep(
     Ok(())
 }
 
-/// Drops a day of raw bytes, after those of open items are put aside: first in peace, then once more behind a lock, so
-/// that nothing slips through between. False when that has to wait for the next run.
+/// Drops a day of raw bytes, after those of open items are put aside; behind the lock it is only asked whether any are
+/// left, so that nothing slips through between and ingest waits for milliseconds. False when that has to wait for the next run.
 async fn drop_bodies(app: &App, day: NaiveDate, keep_days: i32, done: &mut Done) -> Result<bool, DbError> {
     let from = day.and_time(NaiveTime::MIN).and_utc();
     let period = (from, from + Days::new(1));
@@ -218,16 +219,20 @@ async fn drop_bodies(app: &App, day: NaiveDate, keep_days: i32, done: &mut Done)
     }
     let dropped = async {
         rows::lock_bodies(&mut transaction).await?;
-        done.kept += rows::keep_open(&mut transaction, None, period).await?;
+        if rows::any_left(&mut transaction, period).await? {
+            // Opened just now: copied in peace at the next run.
+            return Ok(None);
+        }
         let dropped = partitions::drop_day(&mut transaction, Partitioned::UplinkBody, day, keep_days).await?;
         transaction.commit().await?;
-        Ok::<_, DbError>(dropped)
+        Ok::<_, DbError>(Some(dropped))
     };
     match dropped.await {
-        Ok(dropped) => {
+        Ok(Some(dropped)) => {
             done.dropped += usize::from(dropped);
             Ok(true)
         }
+        Ok(None) => Ok(false),
         Err(error) if partitions::is_busy(&error) => {
             tracing::info!(%day, "raw bytes are in use; their day is dropped at the next run");
             Ok(false)
@@ -252,5 +257,20 @@ async fn repeat(
             break;
         }
     }
+    Ok(sum)
+}
+
+/// Closes as `expired` what is open and cannot be decoded again, because the data keys of its raw bytes are lost; answers
+/// how many items.
+///
+/// # Errors
+/// The database's error.
+pub async fn give_up(db: &db::Db, data_keys: &[i32]) -> Result<usize, DbError> {
+    let mut transaction = db.begin_worker().await?;
+    let mut sum = 0;
+    for kind in OpenKind::ALL {
+        sum += rows::expire_sealed_with(&mut transaction, kind, data_keys).await?;
+    }
+    transaction.commit().await?;
     Ok(sum)
 }

@@ -239,6 +239,29 @@ pub async fn reseal(db: &Db, sealer: &Sealer) -> anyhow::Result<usize> {
     Ok(count)
 }
 
+/// Gives up the data keys that a lost key sealed; answers their numbers. What they sealed can never be opened again.
+///
+/// # Errors
+/// The database's error.
+pub async fn abandon(db: &Db, lost: SealedBy) -> anyhow::Result<Vec<i32>> {
+    let mut transaction = db.begin_worker().await?;
+    diesel::sql_query(LOCK).execute(&mut *transaction).await?;
+    let mut given_up = Vec::new();
+    for row in rows(&mut transaction).await? {
+        if sealed_by(&row.sealed)? == lost {
+            given_up.push(row.id);
+            diesel::sql_query(
+                "UPDATE data_key SET sealed = '', retired_at = coalesce(retired_at, now()) WHERE id = $1",
+            )
+            .bind::<Integer, _>(row.id)
+            .execute(&mut *transaction)
+            .await?;
+        }
+    }
+    transaction.commit().await?;
+    Ok(given_up)
+}
+
 /// Which keys sealed the data keys, one entry each.
 ///
 /// # Errors
@@ -250,8 +273,9 @@ pub async fn sealed_with(db: &Db) -> anyhow::Result<Vec<SealedBy>> {
     rows.iter().map(|row| sealed_by(&row.sealed)).collect()
 }
 
+/// Those that were not given up, oldest first.
 async fn rows(transaction: &mut Transaction) -> diesel::QueryResult<Vec<Row>> {
-    diesel::sql_query("SELECT id, sealed, created_at, retired_at FROM data_key ORDER BY id")
+    diesel::sql_query("SELECT id, sealed, created_at, retired_at FROM data_key WHERE sealed <> '' ORDER BY id")
         .load(&mut **transaction)
         .await
 }

@@ -158,8 +158,8 @@ pub async fn drop_day(
     Ok(dropped.dropped)
 }
 
-/// Whether somebody else held a lock for too long.
+/// Whether somebody else held a lock for too long, or what had to be done behind it took too long.
 #[must_use]
 pub fn is_busy(error: &DbError) -> bool {
-    matches!(error, DbError::Query(diesel::result::Error::DatabaseError(_, information)) if information.message().contains("lock timeout"))
+    matches!(error, DbError::Query(diesel::result::Error::DatabaseError(_, information)) if ["lock timeout", "statement timeout"].iter().any(|cause| information.message().contains(cause)))
 }

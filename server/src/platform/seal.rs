@@ -4,6 +4,7 @@
 //! version 1 do not say it: they are tried with every key.
 
 use std::fmt;
+use std::str::FromStr;
 
 use anyhow::{Context, anyhow, bail};
 use chacha20poly1305::aead::{Aead, KeyInit, Payload};
@@ -52,11 +53,36 @@ pub enum SealedBy {
     Unnamed,
 }
 
+impl SealedBy {
+    /// What every box of the key begins with.
+    #[must_use]
+    pub fn prefix(&self) -> Vec<u8> {
+        match self {
+            Self::Key(id) => [&[VERSION][..], &id.0].concat(),
+            Self::Unnamed => vec![VERSION_WITHOUT_KEY],
+        }
+    }
+}
+
+impl FromStr for SealedBy {
+    type Err = String;
+
+    /// A key's id as it is shown, or `unnamed`.
+    fn from_str(text: &str) -> Result<Self, String> {
+        let mut id = [0; KEY_ID];
+        match hex::decode_to_slice(text, &mut id) {
+            Ok(()) => Ok(Self::Key(KeyId(id))),
+            Err(_not_hex) if text == "unnamed" => Ok(Self::Unnamed),
+            Err(_not_hex) => Err("a key's id has 16 hexadecimal digits, as --check shows it; or `unnamed`".to_owned()),
+        }
+    }
+}
+
 impl fmt::Display for SealedBy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Key(id) => id.fmt(f),
-            Self::Unnamed => f.write_str("a key without id (sealed before version 2)"),
+            Self::Unnamed => f.write_str("unnamed (sealed before keys had ids)"),
         }
     }
 }
@@ -110,7 +136,7 @@ impl Sealer {
     /// What every box of the current key begins with: who looks for others compares with it.
     #[must_use]
     pub fn current_prefix(&self) -> Vec<u8> {
-        [&[VERSION][..], &self.current.id.0].concat()
+        SealedBy::Key(self.current.id).prefix()
     }
 
     fn keys(&self) -> impl Iterator<Item = &Key> {

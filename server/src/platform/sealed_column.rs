@@ -25,6 +25,8 @@ pub struct SealedColumn {
     pub table: &'static str,
     /// The column.
     pub column: &'static str,
+    /// What is set in a row whose value is lost, as SQL.
+    pub emptied: &'static str,
     /// What a row's value is sealed for.
     pub place: fn(TenantId, Uuid) -> String,
 }
@@ -126,6 +128,26 @@ impl SealedColumn {
             }
             progress(done);
         }
+    }
+
+    /// Empties the values of a tenant that a lost key sealed; answers how many.
+    ///
+    /// # Errors
+    /// The database's error.
+    pub async fn abandon(&self, db: &Db, tenant: TenantId, lost: SealedBy) -> anyhow::Result<usize> {
+        let mut transaction = TenantScope::one(tenant).begin(db).await?;
+        let count = diesel::sql_query(format!(
+            "UPDATE {table} SET {emptied} WHERE tenant_id = $1 AND length({column}) > 0 AND substr({column}, 1, length($2)) = $2",
+            column = self.column,
+            emptied = self.emptied,
+            table = self.table
+        ))
+        .bind::<SqlUuid, _>(tenant)
+        .bind::<Bytea, _>(lost.prefix())
+        .execute(&mut *transaction)
+        .await?;
+        transaction.commit().await?;
+        Ok(count)
     }
 
     async fn chunk(&self, db: &Db, sealer: &Sealer, after: (TenantId, Uuid)) -> anyhow::Result<Vec<SealedRow>> {

@@ -95,7 +95,8 @@ async fn two_servers_end_with_the_newest_state_and_every_version() {
         });
         let answers = join_all(posts).await;
         assert!(answers.iter().all(|answer| matches!(answer.status.as_u16(), 200 | 201)), "{answers:?}");
-        let bundle = stage.clinic.admin.get(&format!("{}/Observation?code=41950-7", stage.clinic.fhir)).await.expect(200);
+        let bundle =
+            stage.clinic.admin.get(&format!("{}/Observation?code=41950-7", stage.clinic.fhir)).await.expect(200);
         let [entry] = bundle["entry"].as_array().unwrap().as_slice() else { panic!("one Observation in {bundle}") };
         let stored = &entry["resource"];
         assert_eq!(stored["valueQuantity"]["value"], json!(round * 1000 + 5), "the state that was captured last");

@@ -285,3 +285,39 @@ async fn raw_bytes_moved_to_another_row_do_not_open() {
     let answer = clinic.admin.post(&format!("/api/v1/quarantine/{uplink}/replay"), json!({})).await;
     assert_eq!(answer.status, 500, "a body under another uplink's name must not be read: {}", answer.text);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_installation_whose_key_is_lost_goes_on_without_what_it_sealed() {
+    let app = TestApp::start().await;
+    let clinic = app.clinic("north").await;
+    clinic.cuff.uplink("2A35", &blood_pressure(1)).await.expect(201);
+    clinic.cuff.uplink("FFFF", &blood_pressure(2)).await.expect(202);
+    let change = json!({ "variables": { "bindKey": "0011" } });
+    clinic.admin.patch(&format!("/api/v1/devices/{}", clinic.device), change).await.expect(200);
+    let wish = json!({ "tenant": clinic.tenant, "name": "e", "kind": "fhir", "url": "http://127.0.0.1:9/fhir", "auth": { "kind": "bearer", "token": "secret-of-the-ehr" } });
+    let endpoint = clinic.admin.post("/api/v1/endpoints", wish).await.expect(201)["id"].as_str().unwrap().to_owned();
+    let lost = app.app.sealer.key().to_string();
+    // A key that is there is not given up.
+    let refused = afferent(&app.database, &["rotate-keys", "--abandon", &lost], &[("AFFERENT_SECRET_KEY", KEY)]).await;
+    assert!(!refused.status.success() && said(&refused).contains("is known here"), "{}", said(&refused));
+
+    let only = [("AFFERENT_SECRET_KEY", NEXT)];
+    assert!(try_start(&app.database, &only).await.is_err());
+    let done = afferent(&app.database, &["rotate-keys", "--abandon", &lost], &only).await;
+    assert!(done.status.success(), "{}", said(&done));
+    for words in [
+        "device variables: 1 given up",
+        "endpoint credentials: 1 given up",
+        "data keys: 1 given up",
+        "1 closed as expired",
+    ] {
+        assert!(said(&done).contains(words), "{words} is not in {}", said(&done));
+    }
+    let after = TestApp::on(app.database.clone(), &only).await;
+    let admin = Actor::new(after.url(""), clinic.admin.token.clone());
+    assert_eq!(admin.get("/api/v1/quarantine?state=expired").await.expect(200)["items"].as_array().unwrap().len(), 1);
+    let endpoint = admin.get(&format!("/api/v1/endpoints/{endpoint}")).await.expect(200);
+    assert_eq!(endpoint["active"], false, "nothing is sent without the credential");
+    Actor::new(after.url(""), clinic.cuff.token.clone()).uplink("2A35", &blood_pressure(3)).await.expect(201);
+    assert_eq!(clinic.count("").await, 4, "what was stored is all there");
+}

@@ -151,10 +151,7 @@ pub(crate) async fn write_versions(mut conn: &AsyncPgConnection, rows: &[Version
 ///
 /// # Errors
 /// The database's error.
-pub(crate) async fn write_contents(
-    mut conn: &AsyncPgConnection,
-    rows: &[(String, &NewReading)],
-) -> QueryResult<usize> {
+pub(crate) async fn write_contents(mut conn: &AsyncPgConnection, rows: &[(String, &NewReading)]) -> QueryResult<usize> {
     let of = || rows.iter().map(|(_, row)| *row);
     let category_ids = |row: &NewReading| {
         let ids: Vec<String> = row.category_ids.iter().map(ToString::to_string).collect();

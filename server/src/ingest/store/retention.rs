@@ -3,7 +3,7 @@
 use chrono::{DateTime, NaiveDate, Utc};
 use db::TenantId;
 use diesel::prelude::*;
-use diesel::sql_types::{BigInt, Bool, Integer, Nullable, Text, Timestamptz, Uuid as SqlUuid};
+use diesel::sql_types::{Array, BigInt, Bool, Integer, Nullable, Text, Timestamptz, Uuid as SqlUuid};
 use diesel_async::{AsyncPgConnection, RunQueryDsl, SimpleAsyncConnection};
 
 /// A period of receipt: from, inclusive, until, exclusive.
@@ -75,13 +75,36 @@ pub async fn keep_open(
     .await
 }
 
-/// Keeps everybody else away from raw bytes until the transaction ends, or fails after a moment: what is put aside now
-/// is all that there is to put aside.
+/// Keeps everybody else away from raw bytes until the transaction ends, or fails after a moment. What follows in this
+/// transaction is cut short, too: ingest waits behind it.
 ///
 /// # Errors
 /// The database's error; that it is locked.
 pub async fn lock_bodies(conn: &mut AsyncPgConnection) -> QueryResult<()> {
-    conn.batch_execute("SET LOCAL lock_timeout = 200; LOCK TABLE ONLY uplink_body IN ACCESS EXCLUSIVE MODE").await
+    conn.batch_execute(
+        "SET LOCAL lock_timeout = 200; SET LOCAL statement_timeout = 500; LOCK TABLE ONLY uplink_body IN ACCESS EXCLUSIVE MODE",
+    )
+    .await
+}
+
+/// Whether raw bytes of open items of a period are not put aside yet. As a rule there are none, and no partition is read:
+/// it is looked into for what is missing alone.
+///
+/// # Errors
+/// The database's error.
+pub async fn any_left(conn: &mut AsyncPgConnection, (from, until): Period) -> QueryResult<bool> {
+    let row: Flag = diesel::sql_query(format!(
+        "SELECT EXISTS (SELECT FROM tenant t \
+             CROSS JOIN LATERAL (SELECT * FROM ({OPEN}) AS any_time WHERE received_at >= $1 AND received_at < $2) AS o \
+             CROSS JOIN LATERAL (SELECT FROM uplink_body b WHERE b.received_at = o.received_at AND b.received_at >= $1 AND b.received_at < $2 \
+                 AND b.tenant_id = o.tenant_id AND b.uplink_id = o.uplink_id LIMIT 1) AS b \
+             WHERE NOT EXISTS (SELECT FROM uplink_body_kept k WHERE k.tenant_id = o.tenant_id AND k.uplink_id = o.uplink_id)) AS flag"
+    ))
+    .bind::<Timestamptz, _>(from)
+    .bind::<Timestamptz, _>(until)
+    .get_result(conn)
+    .await?;
+    Ok(row.flag)
 }
 
 /// A tenant whose retention is shorter than the longest.
@@ -252,6 +275,24 @@ pub async fn expire(
     .bind::<Integer, _>(open_days)
     .bind::<Integer, _>(default_days)
     .load(conn)
+    .await
+}
+
+/// Closes as `expired` what is open and has its raw bytes under one of these data keys: they cannot be opened any more.
+///
+/// # Errors
+/// The database's error.
+pub async fn expire_sealed_with(conn: &mut AsyncPgConnection, kind: OpenKind, keys: &[i32]) -> QueryResult<usize> {
+    let (table, open) = kind.open();
+    let uplink = if kind == OpenKind::Incomplete { "id" } else { "uplink_id" };
+    diesel::sql_query(format!(
+        "UPDATE {table} AS i SET {} WHERE {open} AND ( \
+             EXISTS (SELECT FROM uplink_body_kept k WHERE k.tenant_id = i.tenant_id AND k.uplink_id = i.{uplink} AND k.key_id = ANY($1)) \
+             OR EXISTS (SELECT FROM uplink_body b WHERE b.received_at = i.received_at AND b.tenant_id = i.tenant_id AND b.uplink_id = i.{uplink} AND b.key_id = ANY($1)))",
+        kind.expired()
+    ))
+    .bind::<Array<Integer>, _>(keys)
+    .execute(conn)
     .await
 }
 
