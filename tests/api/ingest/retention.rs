@@ -385,3 +385,25 @@ async fn what_an_older_server_wrote_unsealed_is_read_and_moved() {
     conn.batch_execute("UPDATE uplink SET channel = '2A35'").await.unwrap();
     assert_eq!(clinic.admin.post(&path, json!({})).await.expect(200)["outcome"], "stored");
 }
+
+#[test]
+fn no_statement_deletes_passports() {
+    let mut open = vec![std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src")];
+    let mut statements = 0;
+    while let Some(folder) = open.pop() {
+        for path in std::fs::read_dir(folder).unwrap().flatten().map(|entry| entry.path()) {
+            if path.is_dir() {
+                open.push(path);
+                continue;
+            }
+            let text = std::fs::read_to_string(&path).unwrap_or_default();
+            for (_, rest) in text.match_indices("DELETE FROM ").map(|(at, found)| text.split_at(at + found.len())) {
+                statements += 1;
+                let table = rest.split(|character: char| !character.is_ascii_lowercase() && character != '_').next();
+                assert_ne!(table, Some("uplink"), "{}: passports leave by dropping their day alone", path.display());
+            }
+            assert!(!text.contains("TRUNCATE"), "{}: nothing is truncated", path.display());
+        }
+    }
+    assert!(statements > 3, "the search itself is wrong");
+}
