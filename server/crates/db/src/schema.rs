@@ -263,7 +263,7 @@ diesel::table! {
         measured_at -> Timestamptz,
         reason -> Text,
         detail -> Text,
-        /// open; claimed, released (a person decided), taken (it came again, or was taken in, when its wearer was known); discarded (never a result, kept as evidence).
+        /// open; claimed, released (a person decided), taken (it came again, or was taken in, when its wearer was known); discarded (never a result, kept as evidence); expired (nobody decided in time, its bytes are gone; it opens again when it comes again).
         state -> Text,
         created_at -> Timestamptz,
         /// Hash of the clinical content: the same content again is known, other content is another matter. NULL for rows from before this column.
