@@ -175,6 +175,14 @@ impl From<Vec<Reading>> for Decoded {
 }
 
 impl Decoded {
+    /// Says of all readings which of several frames they came from, counted from 0: their time is the capture of that
+    /// frame where the payload has none, and equal readings of different frames are told apart.
+    pub fn from_frame(&mut self, frame: usize) {
+        for reading in &mut self.readings {
+            reading.extra.push(NameValue { name: "frame".to_owned(), value: frame.to_string() });
+        }
+    }
+
     /// Adds a registered warning.
     #[must_use]
     pub fn warning(mut self, code: &str, message: &str) -> Self {

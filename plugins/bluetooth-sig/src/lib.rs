@@ -33,10 +33,13 @@ impl Decoder for BluetoothSig {
         }
         let mut together: Option<Outcome> = None;
         for (index, frame) in input.frames.iter().enumerate() {
-            let outcome = decode_frame(channels, frame).map_err(|mut error| {
+            let mut outcome = decode_frame(channels, frame).map_err(|mut error| {
                 error.message = format!("frame {}: {}", index + 1, error.message);
                 error
             })?;
+            if let Outcome::Readings(decoded) = &mut outcome {
+                decoded.from_frame(index);
+            }
             together = Some(match together {
                 Some(before) => join(before, outcome),
                 None => outcome,

@@ -1,4 +1,4 @@
-//! The FHIR R4 interface and its store: read, vread, search, create, update, conditional create and update, transaction
+//! The FHIR R4 interface and its store: read, vread, history, search, create, update, conditional create and update, transaction
 //! and batch, for Observation, Patient and (read-only) Device.
 //!
 //! Owns `resource*`, `observation*`, `concept*` and `identifier_system`. Invariants: what is served is the exact text that
@@ -11,6 +11,7 @@
 mod changes;
 pub(crate) mod concepts;
 mod create;
+mod history;
 mod http;
 pub(crate) mod identifier_systems;
 mod intake;
@@ -19,6 +20,7 @@ mod observation_columns;
 pub(crate) mod readings;
 pub(crate) mod reassign_readings;
 pub(crate) mod revise_readings;
+pub(crate) mod same_measurement;
 mod search;
 mod specification;
 pub(crate) mod store;

@@ -19,9 +19,9 @@ use super::store::{self, After, SearchRow};
 use crate::error::{Error, Kind};
 
 /// Entries of a page when the client does not say.
-const DEFAULT_COUNT: u32 = 50;
+pub(super) const DEFAULT_COUNT: u32 = 50;
 /// Entries of a page at most.
-const MOST_COUNT: u32 = 500;
+pub(super) const MOST_COUNT: u32 = 500;
 
 /// What is asked.
 #[derive(Debug, Clone)]

@@ -28,7 +28,7 @@ pub use decoders::{Binding, Decoders, LoadedDecoder, Origin, RefusedDecoder, Ser
 pub use enrol_device::{NewDevice, enrol as enrol_device};
 pub use http::routes;
 pub use issue_source_token::{IssuedToken, Source, issue as issue_source_token};
-pub use model::{Checks, DeviceIdentifier, SEALED_VARIABLES, Variables};
+pub use model::{Checks, DeviceIdentifier, SEALED_VARIABLES, Variables, normal_address};
 pub use reassign_device::{Rewrite, rewrite_assignments};
 pub use source::{DeviceSnapshot, HubSnapshot, find_paired_device, load_device, load_hub, tenant_of_device};
 pub use store::assignment::AssignmentRow;

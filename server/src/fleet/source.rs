@@ -7,7 +7,7 @@ use chrono_tz::Tz;
 use db::{DeviceId, HubId, TenantId, TenantScope};
 use diesel_async::AsyncPgConnection;
 
-use super::model::{self, Variables};
+use super::model::{self, DeviceIdentifier, Variables};
 use super::store;
 use super::store::device::DeviceRow;
 use crate::app::App;
@@ -29,6 +29,8 @@ pub struct DeviceSnapshot {
     pub model: String,
     /// The maker's serial.
     pub serial: String,
+    /// Further identifiers, such as its IMEI or Bluetooth address.
+    pub identifiers: Vec<DeviceIdentifier>,
     /// The zone of its local times: its own, else its tenant's.
     pub time_zone: Tz,
     /// The decoder's settings, opened. Secrets: never logged.
@@ -39,6 +41,8 @@ pub struct DeviceSnapshot {
     pub active: bool,
     /// How long equal bytes without time or sequence count as a repeat.
     pub repeat_window: Duration,
+    /// Whether one of its wearers has another device at the same time: a measurement may come by two routes then.
+    pub has_rivals: bool,
 }
 
 // By hand, so that no variable ever reaches a log.
@@ -85,11 +89,13 @@ pub async fn load_device(
         tenant,
         active: row.active && row.enrolled_until.is_none() && owner.active,
         model: row.model,
+        identifiers: serde_json::from_value(row.identifiers).map_err(Error::internal)?,
         serial: row.serial,
         time_zone,
         variables,
         variables_version: row.variables_version,
         repeat_window: REPEAT_WINDOW,
+        has_rivals: store::assignment::has_rivals(conn, tenant, device).await?,
     }))
 }
 

@@ -6,9 +6,11 @@
 //! outside a sandbox.
 
 mod batch;
+mod claimed_identity;
 mod clock;
 mod commit;
 mod envelope;
+mod frames;
 mod held;
 mod http;
 mod intake;

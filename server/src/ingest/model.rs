@@ -7,6 +7,7 @@ use sha2::{Digest, Sha256};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+use super::frames::FrameFacts;
 use super::held::Order;
 use super::interpret::Interpreted;
 use crate::identity::SourceIdentity;
@@ -164,6 +165,10 @@ pub struct Submission {
     pub decoder: Option<(String, String)>,
     /// Warnings of decoder and host.
     pub warnings: Vec<String>,
+    /// Whether the wearer has another device too: the same measurement may come by another route.
+    pub has_rivals: bool,
+    /// Its frames, without their bytes.
+    pub frames: Vec<FrameFacts>,
     /// Keys under which the same uplink is recognised.
     pub keys: Vec<TransportKey>,
     /// The uplink is stored already and comes out of quarantine.
@@ -179,7 +184,9 @@ pub struct Submission {
 pub struct TransportKey {
     /// Hash of an Idempotency-Key, or of the bytes of a payload without time or sequence.
     pub key: [u8; 32],
-    /// Until when it counts.
+    /// From when it counts.
+    pub sent_at: DateTime<Utc>,
+    /// Until when it counts, exclusive.
     pub expires_at: DateTime<Utc>,
     /// Whether the client chose it (then another body under it is an error).
     pub chosen: bool,
@@ -191,23 +198,21 @@ impl TransportKey {
     pub fn idempotency(key: &str, received_at: DateTime<Utc>) -> Self {
         Self {
             key: digest("idempotency-key", key.as_bytes()),
+            sent_at: received_at,
             expires_at: received_at + chrono::Duration::hours(24),
             chosen: true,
         }
     }
 
     /// From the bytes of a payload that carries neither time nor sequence: the same bytes within the model's window are
-    /// the same transmission; later they are another measurement that happens to be equal.
+    /// the same transmission; later they are another measurement that happens to be equal. The window is one of captures
+    /// where those are known: what a phone kept while it was offline comes all at once.
     #[must_use]
-    pub fn repeat(
-        device: DeviceId,
-        body_hash: &[u8; 32],
-        received_at: DateTime<Utc>,
-        window: chrono::Duration,
-    ) -> Self {
+    pub fn repeat(device: DeviceId, received: &Received, window: chrono::Duration) -> Self {
         let mut bytes = device.0.as_bytes().to_vec();
-        bytes.extend_from_slice(body_hash);
-        Self { key: digest("repeat", &bytes), expires_at: received_at + window, chosen: false }
+        bytes.extend_from_slice(&received.body_hash);
+        let sent_at = received.captured_at.map_or(received.received_at, |captured| captured.min(received.received_at));
+        Self { key: digest("repeat", &bytes), sent_at, expires_at: sent_at + window, chosen: false }
     }
 }
 

@@ -3,13 +3,15 @@
 use std::sync::Arc;
 
 use actix_web::web::Bytes;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use db::UplinkId;
 use plugin_host::NameValue;
 use sha2::{Digest, Sha256};
 
+use super::claimed_identity::is_another_device;
 use super::clock::{self, Correction};
 use super::envelope::{self, Frame};
+use super::frames;
 use super::interpret::{self, InterpretContext};
 use super::model::{Found, Receipt, Received, Submission, TransportKey, Verdict};
 use super::sources::KnownSource;
@@ -174,6 +176,8 @@ pub(super) async fn decode_with(
         verdict: Verdict::Nothing { reason: String::new() },
         decoder: None,
         warnings: Vec::new(),
+        has_rivals: source.device.has_rivals,
+        frames: frames::facts(&frames),
         keys: Vec::new(),
         replay: false,
         order: None,
@@ -298,32 +302,37 @@ fn readings(
     context.clock_offset = correction.map(|correction| correction.offset);
     context.clock_offset_since = correction.and_then(|correction| correction.since);
     let repeated = interpret::repeated_hours(&decoded.readings, device.time_zone);
-    let found: Vec<Found> = decoded
+    let mut found: Vec<Found> = decoded
         .readings
         .iter()
         .zip(repeated)
-        .map(|(reading, repeated)| Found {
-            interpreted: interpret::interpret(reading, &InterpretContext { repeated, ..context }, &app.tables),
-            slot: reading.user_slot.clone().unwrap_or_default(),
+        .map(|(reading, repeated)| {
+            let captured_at = frames::captured_at(reading, &submission.frames);
+            let context = InterpretContext { captured_at, repeated, ..context };
+            let mut interpreted = interpret::interpret(reading, &context, &app.tables);
+            if is_another_device(&reading.device_identity, device) {
+                interpreted.add_condition("identity-mismatch", &app.tables);
+            }
+            Found { interpreted, slot: reading.user_slot.clone().unwrap_or_default() }
         })
         .collect();
+    let window = repeat_window(device, app);
+    frames::settle_repeats(&mut found, &decoded.readings, &submission.frames, submission.received.received_at, window);
     for warning in found.iter().flat_map(|found| found.interpreted.warnings()) {
         if !submission.warnings.contains(warning) {
             submission.warnings.push(warning.clone());
         }
     }
-    if found.iter().any(|found| found.interpreted.identity.key.is_none()) {
-        let received = &submission.received;
-        let window =
-            chrono::Duration::from_std(device.repeat_window).unwrap_or_else(|_too_long| chrono::Duration::seconds(60));
-        submission.keys.push(TransportKey::repeat(
-            submission.device,
-            &received.body_hash,
-            received.received_at,
-            window,
-        ));
+    if window > TimeDelta::zero() && found.iter().any(|found| found.interpreted.identity.key.is_none()) {
+        submission.keys.push(TransportKey::repeat(submission.device, &submission.received, window));
     }
     Verdict::Readings(found)
+}
+
+/// How long the same bytes of this device are one transmission: as its model's decoder says, else as for all.
+fn repeat_window(device: &DeviceSnapshot, app: &App) -> TimeDelta {
+    let window = app.decoders.repeat_window(&device.model).unwrap_or(device.repeat_window);
+    TimeDelta::from_std(window).unwrap_or_else(|_too_long| TimeDelta::seconds(60))
 }
 
 pub(super) fn error_reason(kind: plugin_host::ErrorKind) -> &'static str {

@@ -3,6 +3,7 @@
 mod concurrency;
 mod create;
 mod errors;
+mod history;
 mod read;
 mod search;
 mod transaction;

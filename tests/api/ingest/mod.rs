@@ -1,6 +1,8 @@
 //! The way in: what a source is told, and what is stored.
 
 mod answers;
+mod dispositions;
+mod duplicates;
 mod growing_records;
 mod held;
 mod meaning;

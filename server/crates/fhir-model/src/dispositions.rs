@@ -49,6 +49,7 @@ pub enum Noticed {
 
 /// What becomes of a reading under one condition.
 #[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Row {
     /// The flag's name, or the host's word.
     pub condition: String,
@@ -76,6 +77,8 @@ pub struct Row {
     security: Option<String>,
     note: Option<String>,
     warning: Option<String>,
+    /// Of `probable-duplicate`: how far apart the times of one measurement by two routes may lie.
+    pub within_seconds: Option<u32>,
 }
 
 fn yes() -> bool {

@@ -2,7 +2,10 @@
 //! update of a device's reading must not touch.
 
 use diesel_async::AsyncPgConnection;
+use fhir_model::observation::EXTENSION_BASE;
 use fhir_model::outcome::IssueCode;
+use fhir_model::parse::{Limits, Resource};
+use serde_json::Value;
 
 use super::resolve::{Plan, Step};
 use super::{Change, Place};
@@ -65,16 +68,27 @@ pub(super) async fn settle(
         }
         let is_taken = taken.iter().any(|(position, id)| *position == at && *id != plan.id);
         let unique = kept.or_else(|| columns.identifiers.first().filter(|_| !is_taken)).cloned();
-        if let Step::Update { identifiers, .. } = &mut plan.step {
+        if let Step::Update { identifiers, current } = &mut plan.step {
             let is_reading = standing.uplink_id.is_some();
-            *identifiers = Some(Identifiers {
-                unique,
-                may_count: !is_reading || standing.counted,
-                offered: is_reading && standing.counted,
-            });
+            // The one way back: a person says that it is no duplicate.
+            let counted = standing.counted || is_cleared(&current.body, &plan.resource);
+            *identifiers =
+                Some(Identifiers { unique, may_count: !is_reading || counted, offered: is_reading && counted });
         }
     }
     Ok(())
+}
+
+/// Whether an update takes the mark of a probable duplicate away.
+fn is_cleared(before: &str, after: &Resource) -> bool {
+    let url = format!("{EXTENSION_BASE}probable-duplicate-of");
+    let is_mark = |extension: &Value| extension.get("url").and_then(Value::as_str) == Some(url.as_str());
+    let marked = |resource: &Resource| {
+        resource.get("extension").and_then(Value::as_array).is_some_and(|all| all.iter().any(is_mark))
+    };
+    before.contains(&url)
+        && Resource::from_slice(before.as_bytes(), &Limits::default()).is_ok_and(|before| marked(&before))
+        && !marked(after)
 }
 
 fn refuse_for_readings(

@@ -33,9 +33,9 @@ fn statement(base_url: &str) -> Value {
         ResourceCapability {
             resource_type: resource_type.as_str(),
             interactions: if written {
-                &["read", "vread", "search-type", "create", "update"]
+                &["read", "vread", "history-instance", "search-type", "create", "update"]
             } else {
-                &["read", "vread", "search-type"]
+                &["read", "vread", "history-instance", "search-type"]
             },
             conditional_create: written,
             update_create: resource_type.is_created_by_update(),

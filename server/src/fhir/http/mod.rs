@@ -33,6 +33,12 @@ pub fn routes(cfg: &mut ServiceConfig) {
                         .default_service(web::to(request::not_allowed)),
                 )
                 .service(
+                    web::resource("/{type}/{id}/_history")
+                        .route(web::get().to(read::history))
+                        .route(web::head().to(read::history))
+                        .default_service(web::to(request::not_allowed)),
+                )
+                .service(
                     web::resource("/{type}/{id}")
                         .route(web::get().to(read::read))
                         .route(web::head().to(read::read))

@@ -1,4 +1,4 @@
-//! Read, vread and search.
+//! Read, vread, history and search.
 
 use actix_web::http::StatusCode;
 use actix_web::http::header::{ETAG, IF_NONE_MATCH};
@@ -11,6 +11,7 @@ use super::request::{Asked, id, parameters, resource_type};
 use super::wishes::Wishes;
 use crate::app::AppData;
 use crate::error::{Error, FhirResult, Kind};
+use crate::fhir::history;
 use crate::fhir::model::{ResourceType, Stored, etag, version_of_etag};
 use crate::fhir::search::{self, Question};
 use crate::fhir::store;
@@ -62,6 +63,25 @@ pub(super) async fn read_version(
     transaction.commit().await?;
     let stored = standing(resource_type, found)?;
     Ok(answer::version(StatusCode::OK, &stored).body(stored.body))
+}
+
+/// `GET {type}/{id}/_history` (<https://hl7.org/fhir/R4/http.html#history>). 200 with a `history` Bundle, also of what was
+/// deleted; 400; 404.
+pub(super) async fn history(
+    caller: FhirCaller,
+    _wishes: Wishes,
+    app: AppData,
+    request: HttpRequest,
+) -> FhirResult<HttpResponse> {
+    let resource_type = resource_type(&request)?;
+    let id = id(&request, resource_type)?;
+    let parameters = parameters(request.query_string())?;
+    let asked = Asked::new(&app, &request, caller.tenant);
+    let mut transaction = caller.scope.begin(&app.db).await?;
+    let bundle =
+        history::history(&mut transaction, caller.tenant, &asked.base, (resource_type, id), &parameters).await?;
+    transaction.commit().await?;
+    Ok(HttpResponse::Ok().content_type(FHIR_JSON).body(bundle))
 }
 
 fn standing(resource_type: ResourceType, found: Option<Stored>) -> Result<Stored, Error> {

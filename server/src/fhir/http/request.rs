@@ -72,6 +72,7 @@ pub(super) fn outcome(kind: Kind, code: IssueCode, text: impl Into<String>) -> E
 pub(super) async fn not_allowed(_caller: FhirCaller, request: HttpRequest) -> FhirResult<HttpResponse> {
     let path = request.match_info();
     let (methods, meaning) = match (path.get("type"), path.get("id"), path.get("version")) {
+        (Some(_), Some(_), None) if request.path().ends_with("/_history") => ("GET, HEAD", "GET reads all versions"),
         (Some(_), Some(_), Some(_)) => ("GET, HEAD", "GET reads a version"),
         (Some(_), Some(_), None) => (
             "GET, HEAD, PUT",

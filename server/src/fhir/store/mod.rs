@@ -1,6 +1,7 @@
 //! Rows of the FHIR store. Every function takes a connection inside a transaction of the tenant's scope, and names the
 //! tenant as well: row-level security is the second wall.
 
+mod history;
 mod index_rows;
 pub(crate) mod moves;
 mod observations;
@@ -11,6 +12,7 @@ pub(crate) mod revisions;
 mod search;
 mod sql;
 
+pub(crate) use history::{Wanted, count_history, history};
 pub(crate) use index_rows::IndexRows;
 pub(crate) use observations::{
     FurtherIdentifier, NewObservation, Standing, identified, insert_observations, replace_further_identifiers,

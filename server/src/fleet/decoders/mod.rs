@@ -15,6 +15,7 @@ use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context;
 use db::Db;
@@ -241,6 +242,14 @@ impl Decoders {
         Ok(binding)
     }
 
+    /// How long equal bytes without time or sequence of a device of this model are one transmission, where its decoder
+    /// says so: in the manifest's `extra`, `repeat-window/MODEL` with a number of seconds (0: never).
+    #[must_use]
+    pub fn repeat_window(&self, model: &str) -> Option<Duration> {
+        let manifest = self.models.get(model)?.decoder.manifest();
+        repeat_window(&manifest.extra, model)
+    }
+
     /// Writes decoders and models to the database.
     async fn register(&self, db: &Db) -> Result<(), Error> {
         let mut transaction = db.begin_platform().await?;
@@ -339,6 +348,13 @@ fn one_line(text: &str) -> String {
 }
 
 /// The channel as the model declares it.
+/// A day at most: a window is for retransmissions.
+fn repeat_window(extra: &[plugin_host::NameValue], model: &str) -> Option<Duration> {
+    let said = extra.iter().find(|pair| pair.name.strip_prefix("repeat-window/") == Some(model))?;
+    let seconds: u64 = said.value.parse().ok()?;
+    Some(Duration::from_secs(seconds.min(86_400)))
+}
+
 fn bind_channel(model: &Model, sent: &str) -> Result<String, Unbound> {
     let sent = sent.trim();
     match (model.channels.as_slice(), sent) {

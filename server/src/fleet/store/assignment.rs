@@ -211,3 +211,22 @@ pub async fn keep_history(
         .await?;
     Ok(())
 }
+
+/// Whether somebody who wears (or wore) the device has another device in the same time.
+pub async fn has_rivals(conn: &mut AsyncPgConnection, tenant: TenantId, device: DeviceId) -> QueryResult<bool> {
+    #[derive(QueryableByName)]
+    struct Answer {
+        #[diesel(sql_type = diesel::sql_types::Bool)]
+        rivals: bool,
+    }
+    let answer: Answer = diesel::sql_query(
+        "SELECT EXISTS (SELECT FROM assignment a JOIN assignment b ON b.tenant_id = a.tenant_id AND b.patient_id = a.patient_id \
+             AND b.device_id <> a.device_id AND b.worn_from < coalesce(a.worn_until, 'infinity') AND a.worn_from < coalesce(b.worn_until, 'infinity') \
+         WHERE a.tenant_id = $1 AND a.device_id = $2) AS rivals",
+    )
+    .bind::<diesel::sql_types::Uuid, _>(tenant)
+    .bind::<diesel::sql_types::Uuid, _>(device)
+    .get_result(conn)
+    .await?;
+    Ok(answer.rivals)
+}

@@ -3,6 +3,8 @@
 //! The order is: questions (pipelined) → transport keys → Observations authored → Observations inserted, originals of
 //! those that were there fetched → everything else (pipelined) → COMMIT. A submission ends in exactly one answer.
 
+mod duplicates;
+mod keys;
 mod plan;
 mod revise;
 mod settle;
@@ -17,7 +19,7 @@ use self::settle::{ReadingKey, early_answers, settle};
 use super::commit::{Answer, Failure};
 use super::held;
 use super::model::{Found, Outcome, Submission, Verdict};
-use super::store::{self, KeyRow, QuarantineRow, Refusal, UplinkFate};
+use super::store::{self, HeldKey, KeyRow, QuarantineRow, Refusal, UplinkFate};
 use crate::app::App;
 use crate::error::Error;
 use crate::fhir::readings::{self, NewReading, StoredReading};
@@ -48,14 +50,16 @@ pub(super) async fn store(app: &Arc<App>, submissions: &[&Submission]) -> Result
 
     let mut answers: Vec<Option<Answer>> = early_answers(submissions, &refusals, &taken);
     let sights = held::sights(submissions, reading_keys, seen, &mut wearers, &mut answers);
+    keys::release_refused(conn, submissions, &answers).await?;
     let mut plans = plan(app, submissions, &answers, wearers, sights, &codes)?;
+    duplicates::flag(app, conn, submissions, &mut plans).await?;
     let (inserted, known) = insert_observations(app, conn, &mut plans).await?;
     let (changes, revised) = revise::revise(app, conn, &plans, &inserted, &known).await?;
     let outcome = settle(submissions, &mut answers, plans, &inserted, &known, &changes);
 
-    let (waiting, again, taken) = (&outcome.held, &outcome.held_again, &outcome.taken);
-    held::write(conn, waiting, again, taken, &mut answers, app.clock.now()).await?;
-    write_rest(app, conn, submissions, &answers, &keys).await?;
+    let (waiting, again, settled) = (&outcome.held, &outcome.held_again, &outcome.taken);
+    held::write(conn, waiting, again, settled, &mut answers, app.clock.now()).await?;
+    write_rest(app, conn, submissions, &answers, &keys, &taken).await?;
     wiring::readings_stored(conn, &outcome.stored).await?;
     wiring::readings_revised(conn, &revised).await?;
     let stored = outcome.stored.len() + revised.len();
@@ -129,7 +133,7 @@ fn key_rows(submissions: &[&Submission], refusals: &[Option<Refusal>]) -> Vec<Ke
                 source: submission.source_id(),
                 key: key.key,
                 uplink: submission.received.id,
-                received_at: submission.received.received_at,
+                received_at: key.sent_at,
                 expires_at: key.expires_at,
             })
         })
@@ -186,6 +190,7 @@ async fn write_rest(
     submissions: &[&Submission],
     answers: &[Option<Answer>],
     keys: &[KeyRow],
+    taken: &[HeldKey],
 ) -> Result<(), Failure> {
     let mut fates = Vec::new();
     let mut quarantined = Vec::new();
@@ -193,7 +198,7 @@ async fn write_rest(
     for (submission, answer) in submissions.iter().zip(answers) {
         let Some(Ok(receipt)) = answer else { continue };
         let repeated = receipt.uplink != submission.received.id;
-        if repeated && submission.keys.iter().any(|key| key.chosen) {
+        if repeated && keys::is_same_request(submission, taken) {
             // The client said itself that this is the same request: nothing new happened.
             continue;
         }

@@ -11,7 +11,7 @@ use crate::error::Error;
 use crate::fhir::readings::NewReading;
 use crate::ingest::commit::Answer;
 use crate::ingest::held::{Action, Sight, Standing};
-use crate::ingest::interpret::{self, Authored};
+use crate::ingest::interpret::{self, Authored, Interpreted};
 use crate::ingest::model::{Found, Submission};
 use crate::ingest::store::{HeldRow, Wearer, WearerQuestion};
 
@@ -117,6 +117,9 @@ fn plan_reading(
     if let Standing::Settled { observation } = sight.standing {
         return Ok(Plan::Settled(observation));
     }
+    if reading.identity.is_repeat {
+        return Ok(Plan::Drop("repeated-within-window".to_owned()));
+    }
     if !reading.disposition.stored {
         return Ok(Plan::Drop(
             reading.disposition.conditions.first().cloned().unwrap_or_else(|| "not-stored".to_owned()),
@@ -207,11 +210,23 @@ fn author(
     identifier: &str,
 ) -> Result<(String, Authored), Error> {
     let id = Uuid::now_v7().to_string();
+    let authored = author_as(app, submission, &found.interpreted, (&id, patient, identifier), &[])?;
+    Ok((id, authored))
+}
+
+/// Writes the Observation with this id, patient and identifier, and with conditions that only the transaction can see.
+pub(super) fn author_as(
+    app: &App,
+    submission: &Submission,
+    reading: &Interpreted,
+    (id, patient, identifier): (&str, &str, &str),
+    conditions: &[&str],
+) -> Result<Authored, Error> {
     let (decoder, version) = submission.decoder.as_ref().map_or(("", ""), |(name, version)| (name, version));
     let source =
         interpret::source_uri(&submission.received.id.0, decoder, version, &hex::encode(submission.received.body_hash));
     let binding = Binding {
-        id: &id,
+        id,
         version: 1,
         last_updated: &submission.received.received_at.to_rfc3339_opts(SecondsFormat::Millis, true),
         source: Some(&source),
@@ -223,8 +238,7 @@ fn author(
         has_member: &[],
         derived_from: &[],
     };
-    let authored = interpret::author(&found.interpreted, &binding, &[], &app.tables).map_err(Error::internal)?;
-    Ok((id, authored))
+    interpret::author(reading, &binding, conditions, &app.tables).map_err(Error::internal)
 }
 
 #[expect(clippy::too_many_arguments, reason = "a row has many columns, and each comes from another place")]

@@ -197,7 +197,9 @@ pub(super) fn early_answers(
 
 /// The first answer again, when a key of the submission is held by an earlier uplink.
 fn repeated(submission: &Submission, taken: &[HeldKey]) -> Option<Answer> {
-    submission.keys.iter().find_map(|key| {
+    // What the client says itself comes first: the same key with another body is an error, whatever else is known of it.
+    let (chosen, found): (Vec<_>, Vec<_>) = submission.keys.iter().partition(|key| key.chosen);
+    chosen.into_iter().chain(found).find_map(|key| {
         let held = taken.iter().find(|held| held.source_id == submission.source_id() && held.key == key.key)?;
         let same_body = held.answer.get("bodyHash").and_then(serde_json::Value::as_str) == Some(hex::encode(submission.received.body_hash).as_str());
         if key.chosen && !same_body {

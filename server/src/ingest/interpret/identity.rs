@@ -16,6 +16,10 @@ pub struct RecordIdentity {
     pub content_hash: String,
     /// Milliseconds since the epoch at which the frame was captured, for readings without a key.
     pub captured_at_ms: Option<i64>,
+    /// For readings without a key: how many equal ones of the same capture the uplink has before it.
+    pub occurrence: u32,
+    /// It came in a frame that is the transmission of another frame again.
+    pub is_repeat: bool,
 }
 
 impl RecordIdentity {
@@ -27,15 +31,18 @@ impl RecordIdentity {
     /// The key that goes into [`stable_identifier`].
     ///
     /// A keyed record has its own key; where other content means another measurement (`distinct`), the content takes part.
-    /// A reading without a key is identified by the uplink that brought it (`uplink`), its content and its capture: the same
-    /// uplink replayed gives the same identifier, and equal readings of one uplink without any time are one.
+    /// A reading without a key is identified by the uplink that brought it (`uplink`), its content and its capture; where
+    /// that is all equal, by how many of them there are. The same uplink replayed gives the same identifiers.
     pub fn record_key(&self, uplink: &str) -> String {
         match (&self.key, self.on_change) {
             (Some(key), OnChange::Distinct) => format!("distinct:{}:{key}", self.content_hash),
             (Some(key), OnChange::Replace | OnChange::Conflict) => format!("key:{key}"),
             (None, _) => {
                 let captured = self.captured_at_ms.map_or_else(|| "-".to_owned(), |at| at.to_string());
-                format!("uplink:{}:{captured}:{uplink}", self.content_hash)
+                match self.occurrence {
+                    0 => format!("uplink:{}:{captured}:{uplink}", self.content_hash),
+                    number => format!("uplink:{}:{captured}:{uplink}:{number}", self.content_hash),
+                }
             }
         }
     }
@@ -107,6 +114,8 @@ pub(super) fn identity(reading: &Reading, captured_at_ms: Option<i64>) -> Record
         on_change: reading.on_change,
         content_hash: content_hash(reading),
         captured_at_ms,
+        occurrence: 0,
+        is_repeat: false,
     }
 }
 

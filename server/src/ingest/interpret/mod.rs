@@ -117,6 +117,12 @@ pub struct Interpreted {
 }
 
 impl Interpreted {
+    /// Adds a row of the table that something outside the reading brings about.
+    pub fn add_condition(&mut self, condition: &str, tables: &Tables) {
+        self.conditions.push(condition.to_owned());
+        self.disposition = tables.dispositions.resolve(self.counts, self.conditions.iter().map(String::as_str));
+    }
+
     /// The registered warnings that the host raises about this reading; the decoder's own come on top.
     pub fn warnings(&self) -> &[String] {
         &self.disposition.warnings

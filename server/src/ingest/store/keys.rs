@@ -18,7 +18,7 @@ pub struct KeyRow {
     pub key: [u8; 32],
     /// The uplink.
     pub uplink: UplinkId,
-    /// When it came.
+    /// From when the key counts.
     pub received_at: DateTime<Utc>,
     /// Until when the key counts.
     pub expires_at: DateTime<Utc>,
@@ -42,7 +42,7 @@ pub struct HeldKey {
 }
 
 /// Takes the keys, in sorted order so that two batches cannot wait for each other, and answers those that an earlier
-/// uplink holds already. The second statement sees what the first waited for: a twin in another process.
+/// uplink holds already: for a period that meets theirs. Captures may arrive in any order. The second statement sees what the first waited for: a twin in another process.
 pub async fn take_keys(conn: &mut AsyncPgConnection, mut rows: Vec<KeyRow>) -> QueryResult<Vec<HeldKey>> {
     if rows.is_empty() {
         return Ok(Vec::new());
@@ -53,7 +53,7 @@ pub async fn take_keys(conn: &mut AsyncPgConnection, mut rows: Vec<KeyRow>) -> Q
          SELECT t, s, k, u, r, e, 'null'::jsonb FROM unnest($1, $2, $3, $4, $5, $6) AS x(t, s, k, u, r, e) \
          ON CONFLICT (tenant_id, source_id, key) DO UPDATE \
          SET uplink_id = excluded.uplink_id, received_at = excluded.received_at, expires_at = excluded.expires_at, answer = excluded.answer \
-         WHERE ingest_key.expires_at <= excluded.received_at",
+         WHERE ingest_key.expires_at <= excluded.received_at OR excluded.expires_at <= ingest_key.received_at",
     )
     .bind::<Array<SqlUuid>, _>(rows.iter().map(|row| row.tenant).collect::<Vec<_>>())
     .bind::<Array<SqlUuid>, _>(rows.iter().map(|row| row.source).collect::<Vec<_>>())
@@ -93,6 +93,18 @@ pub async fn answer_keys(
     .bind::<Array<SqlUuid>, _>(rows.iter().map(|row| row.uplink).collect::<Vec<_>>())
     .bind::<Array<Jsonb>, _>(answers)
     .prepared()
+    .execute(&mut conn)
+    .await
+}
+
+/// Gives keys back that these uplinks took.
+pub async fn release_keys(mut conn: &AsyncPgConnection, rows: &[(TenantId, UplinkId, [u8; 32])]) -> QueryResult<usize> {
+    diesel::sql_query(
+        "DELETE FROM ingest_key h USING unnest($1, $2, $3) AS x(t, u, k) WHERE h.tenant_id = x.t AND h.key = x.k AND h.uplink_id = x.u",
+    )
+    .bind::<Array<SqlUuid>, _>(rows.iter().map(|(tenant, _, _)| *tenant).collect::<Vec<_>>())
+    .bind::<Array<SqlUuid>, _>(rows.iter().map(|(_, uplink, _)| *uplink).collect::<Vec<_>>())
+    .bind::<Array<Bytea>, _>(rows.iter().map(|(_, _, key)| key.as_slice()).collect::<Vec<_>>())
     .execute(&mut conn)
     .await
 }

@@ -8,7 +8,7 @@ pub mod retention;
 mod rows;
 
 pub use bodies::{StoredBody, find_body, insert_bodies, seal_in_place, unsealed};
-pub use keys::{HeldKey, KeyRow, answer_keys, take_keys};
+pub use keys::{HeldKey, KeyRow, answer_keys, release_keys, take_keys};
 pub use lists::{find_uplink, kept_uplink, list_quarantine, list_uplinks, received_uplink};
 pub use questions::{Refusal, Wearer, WearerQuestion, is_committed, refusals, wearers};
 pub use rows::{HeldRow, QuarantineRow, UplinkFate, insert_held, insert_quarantine, insert_uplinks, update_replayed};

@@ -174,7 +174,7 @@ pub fn transaction(entries: &[OutgoingEntry<'_>]) -> String {
 }
 
 /// Writes `,"name":[…]`; nothing for an empty list, which FHIR does not allow.
-fn list<T>(text: &mut String, name: &str, items: &[T], write: impl Fn(&mut String, &T)) {
+pub(super) fn list<T>(text: &mut String, name: &str, items: &[T], write: impl Fn(&mut String, &T)) {
     if items.is_empty() {
         return;
     }
@@ -190,7 +190,7 @@ fn list<T>(text: &mut String, name: &str, items: &[T], write: impl Fn(&mut Strin
     text.push(']');
 }
 
-fn member(text: &mut String, name: &str, value: &str) {
+pub(super) fn member(text: &mut String, name: &str, value: &str) {
     text.push('"');
     text.push_str(name);
     text.push_str("\":");

@@ -151,6 +151,7 @@ fn extension(name: &str, value: &ExtensionValue) -> r4::Extension {
     let value = match value {
         ExtensionValue::Text(text) => r4::ExtensionValue::String(text.as_str().into()),
         ExtensionValue::Code(code) => r4::ExtensionValue::Code(code.as_str().into()),
+        ExtensionValue::Reference(target) => r4::ExtensionValue::Reference(Box::new(r4::reference(target, None))),
         ExtensionValue::Concept(concept) => r4::ExtensionValue::CodeableConcept(Box::new(r4::concept(concept))),
         ExtensionValue::Seconds(seconds) => r4::ExtensionValue::Duration(Box::new(r4::Duration {
             value: Some(seconds.to_string().into()),

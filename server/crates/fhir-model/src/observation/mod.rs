@@ -111,6 +111,8 @@ pub enum ExtensionValue {
     Seconds(Decimal),
     /// `valueCodeableConcept`.
     Concept(Arc<Concept>),
+    /// `valueReference`, such as `Observation/o1`.
+    Reference(String),
 }
 
 /// All of an Observation that does not need the database.
