@@ -127,3 +127,25 @@ async fn a_record_that_a_person_withdrew_is_not_revived_by_its_device() {
     assert_eq!((&grown["outcome"], &grown["reason"]), (&json!("held"), &json!("record-changed")));
     assert_eq!(stage.clinic.observation(id).await["status"], "entered-in-error");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_day_of_two_wearers_is_nobodys_total() {
+    let stage = Stage::start().await;
+    let clinic = &stage.clinic;
+    let (device, tracker) = clinic.device("scripted", "T1").await;
+    let other = clinic.patient("other").await;
+    clinic.assign(&device, &clinic.patient, "2020-01-01T00:00:00Z", Some("2025-06-02T10:00:00Z")).await;
+    clinic.assign(&device, &other, "2025-06-02T10:00:00Z", None).await;
+    // The first of June is the first wearer's, the third the other's; the second is of both.
+    let first = tracker.script(&total(500)).await.expect(201);
+    let subject = async |receipt: &serde_json::Value| {
+        clinic.observation(receipt["observations"][0].as_str().unwrap()).await["subject"]["reference"].clone()
+    };
+    assert_eq!(subject(&first).await, json!(format!("Patient/{}", clinic.patient)));
+    let day =
+        |from: u32| total(700).replace("06-02", &format!("06-0{}", from + 1)).replace("06-01", &format!("06-0{from}"));
+    let shared = tracker.script(&day(2)).await.expect(202);
+    assert_eq!((&shared["outcome"], &shared["reason"]), (&json!("unassigned"), &json!("unassigned")));
+    let third = tracker.script(&day(3)).await.expect(201);
+    assert_eq!(subject(&third).await, json!(format!("Patient/{other}")));
+}

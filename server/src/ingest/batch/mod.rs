@@ -5,6 +5,7 @@
 
 mod duplicates;
 mod keys;
+mod periods;
 mod plan;
 mod revise;
 mod settle;
@@ -43,6 +44,7 @@ pub(super) async fn store(app: &Arc<App>, submissions: &[&Submission]) -> Result
         held::look(&transaction, submissions, &reading_keys),
     )
     .await?;
+    periods::count_wearers(&transaction, submissions, &mut wearers).await?;
     // A source that is turned away must leave no key behind: the same request may come again when it is active.
     let keys = key_rows(submissions, &refusals);
     let taken = store::take_keys(&mut transaction, keys.clone()).await?;

@@ -125,9 +125,12 @@ fn plan_reading(
             reading.disposition.conditions.first().cloned().unwrap_or_else(|| "not-stored".to_owned()),
         ));
     }
-    let several = is_untrusted(found) && wearer.wearers > 1;
+    let is_period = reading.time.end.is_some();
+    let several = (is_untrusted(found) || is_period) && wearer.wearers > 1;
     let (Some(assignment), Some(patient), false) = (wearer.assignment, &wearer.patient, several) else {
-        let detail = if several {
+        let detail = if several && is_period {
+            "Several people wore the device in the time that this measured: whose reading it is, a person has to say."
+        } else if several {
             "The device's clock is not to be trusted and several people have worn it: whose reading this is, a person has to say."
         } else {
             "Nobody wore the device (in this slot) when this was measured."
