@@ -12,6 +12,7 @@ use fhir_model::observation::ExtensionValue;
 
 use super::plan::{Plan, Planned, author_as};
 use crate::app::App;
+use crate::error::Error;
 use crate::fhir::readings::{NewReading, find_readings};
 use crate::fhir::same_measurement::{are_near, candidates, have_same_values, lock_patients};
 use crate::ingest::commit::Failure;
@@ -126,7 +127,7 @@ fn rewrite(
     reading: usize,
     planned: &mut Planned,
     other: &str,
-) -> Result<(), Failure> {
+) -> Result<(), Error> {
     let Some(found) = submission.readings().get(reading) else { return Ok(()) };
     let mut interpreted = found.interpreted.clone();
     let reference = ExtensionValue::Reference(format!("Observation/{other}"));
