@@ -18,7 +18,7 @@ use crate::config::{Config, Rate};
 use crate::fhir::{Concepts, IdentifierSystems, Specification};
 use crate::fleet::{self, Decoders};
 use crate::forward::{self, Doorbell};
-use crate::ingest::{Clocks, Intake, Sources, Tables};
+use crate::ingest::{Bounds, Clocks, Intake, Sources, Tables};
 use crate::platform::clock::AppClock;
 use crate::platform::data_keys::DataKeys;
 use crate::platform::installation;
@@ -128,13 +128,17 @@ impl App {
         let tables = Arc::new(Tables::load()?);
         let decoders = Decoders::load(&config, &db, &tables.units, &tables.vitals).await?;
         let (sealer, data_keys) = open_keys(&config, &db).await?;
+        let metrics = Metrics::default();
+        let bounds = Bounds {
+            rows: config.ingest.queue_rows,
+            bytes: config.ingest.queue_bytes,
+            wait: config.ingest.queue_wait,
+        };
         Ok(Self {
             public_url: config.public_url_for(bound),
             outbound: Outbound::new(config.outbound_allow.clone())?,
-            intake: Intake::new(
-                config.ingest.queue_rows,
-                config.ingest.queue_rows.saturating_mul(16 * 1024).max(64 * 1024 * 1024),
-            ),
+            intake: Intake::new(bounds, metrics.ingest_refusals.clone()),
+            metrics: Arc::new(metrics),
             ingest_limits: RateLimit::new(config.ingest.rate_per_source),
             api_limits: RateLimit::new(config.api_rate_per_client),
             guess_limits: RateLimit::new(GUESSES),
@@ -144,7 +148,6 @@ impl App {
             identifier_systems: IdentifierSystems::default(),
             sources: Sources::default(),
             clocks: Clocks::load()?,
-            metrics: Arc::new(Metrics::default()),
             doorbell: Doorbell::default(),
             draining: AtomicBool::new(false),
             config,

@@ -87,6 +87,10 @@ pub struct IngestConfig {
     pub batch_bytes: usize,
     /// `ingest_queue_rows`: payloads that may wait before sources get 503.
     pub queue_rows: usize,
+    /// `ingest_queue_bytes`: what they may weigh.
+    pub queue_bytes: usize,
+    /// `ingest_queue_wait`: how long one may wait for its commit.
+    pub queue_wait: Duration,
     /// `ingest_committers`: group commits in flight.
     pub committers: usize,
     /// `decode_threads`: threads that run decoders.
@@ -210,6 +214,7 @@ impl Config {
             );
             PathBuf::new()
         });
+        let max_body_bytes = reader.value("max_body_bytes", 0, values::byte_size);
         Self {
             listen: reader.value("listen", SocketAddr::from(([127, 0, 0, 1], 8080)), values::socket_address),
             public_url: reader.optional("public_url", values::web_address),
@@ -226,8 +231,8 @@ impl Config {
             outbound_allow: reader.list("outbound_allow", values::network),
             metrics_token: reader.secret("metrics_token", values::secret_text),
             api_rate_per_client: read_rate(reader, "api_rate_per_client", "api_burst_per_client"),
-            max_body_bytes: reader.value("max_body_bytes", 0, values::byte_size),
-            ingest: IngestConfig::read(reader),
+            max_body_bytes,
+            ingest: IngestConfig::read(reader, max_body_bytes),
             decoder_dir: reader.optional("decoder_dir", values::path),
             uplink_retention_days: reader.value("uplink_retention_days", 0, |text| values::days(text, 1, 365)),
             // Longer than the raw payloads of any tenant: those are found by their passport.
@@ -285,18 +290,25 @@ impl Config {
 }
 
 impl IngestConfig {
-    fn read(reader: &mut Reader) -> Self {
+    fn read(reader: &mut Reader, max_body_bytes: usize) -> Self {
         let cores = thread::available_parallelism().map_or(1, std::num::NonZero::get);
         let ingest = Self {
             batch_rows: reader.value("ingest_batch_rows", 0, values::positive),
             batch_bytes: reader.value("ingest_batch_bytes", 0, values::byte_size),
             queue_rows: reader.value("ingest_queue_rows", 0, values::positive),
+            queue_bytes: reader.value("ingest_queue_bytes", 0, values::byte_size),
+            queue_wait: reader.value("ingest_queue_wait", Duration::ZERO, values::duration),
             committers: reader.value("ingest_committers", 0, values::positive),
             decode_threads: reader.value("decode_threads", cores, values::positive),
             rate_per_source: read_rate(reader, "ingest_rate_per_source", "ingest_burst_per_source"),
         };
         if ingest.queue_rows < ingest.batch_rows {
             reader.problem("ingest_queue_rows is smaller than ingest_batch_rows: a batch could never fill".to_owned());
+        }
+        if ingest.queue_bytes < max_body_bytes.saturating_mul(4) {
+            reader.problem(
+                "ingest_queue_bytes is smaller than four times max_body_bytes: a large payload could never be let in".to_owned(),
+            );
         }
         ingest
     }

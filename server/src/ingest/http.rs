@@ -1,9 +1,8 @@
 //! `POST /ingest/v1/uplinks`, and what operators see of uplinks and quarantine.
 
-use actix_web::error::PayloadError;
 use actix_web::http::StatusCode;
 use actix_web::http::header::CONTENT_TYPE;
-use actix_web::web::{Bytes, Json, Path, Query};
+use actix_web::web::{Json, Path, Payload, Query};
 use actix_web::{HttpRequest, HttpResponse, get, post};
 use chrono::{DateTime, Utc};
 use db::{DeviceId, TenantId, UplinkId};
@@ -14,7 +13,7 @@ use utoipa_actix_web::service_config::ServiceConfig;
 use super::receive_uplink::{self, Upload};
 use super::{Receipt, replay_uplink, store};
 use crate::app::AppData;
-use crate::error::{ApiResult, Error, Kind, Problems};
+use crate::error::{ApiResult, Error, Problems};
 use crate::identity::{Bearer, Caller};
 use crate::platform::page::{Page, PageQuery};
 
@@ -67,7 +66,7 @@ async fn post_uplink(
     app: AppData,
     bearer: Bearer,
     query: Query<UplinkQuery>,
-    body: Result<Bytes, actix_web::Error>,
+    payload: Payload,
 ) -> ApiResult<HttpResponse> {
     let upload = Upload {
         token: bearer.0,
@@ -75,23 +74,11 @@ async fn post_uplink(
         content_type: header(&request, CONTENT_TYPE.as_str())?.unwrap_or_else(|| "application/octet-stream".to_owned()),
         captured_at: header(&request, "Afferent-Captured-At")?,
         idempotency_key: header(&request, "Idempotency-Key")?,
-        body: body.map_err(|error| bad_body(&error, app.config.max_body_bytes))?,
     };
-    let receipt = receive_uplink::receive(&app, upload).await?;
+    let body = app.intake.read(&request, payload.into_inner(), app.config.max_body_bytes);
+    let receipt = receive_uplink::receive(&app, upload, body).await?;
     let status = StatusCode::from_u16(receipt.outcome.status()).unwrap_or(StatusCode::OK);
     Ok(HttpResponse::build(status).json(receipt))
-}
-
-/// The body was cut by the limit, or is not what its headers say.
-fn bad_body(error: &actix_web::Error, limit: usize) -> Error {
-    match error.as_error::<PayloadError>() {
-        Some(PayloadError::Overflow) => Error::new(
-            Kind::TooLarge,
-            "body.too-large",
-            format!("An uplink may have {limit} bytes at most; send fewer frames at once."),
-        ),
-        _ => Error::invalid("body.unreadable", "The body ended early, or is not encoded as its headers say."),
-    }
 }
 
 /// A header as text; one that is not text is an error.

@@ -29,7 +29,7 @@ pub use clock::Clocks;
 pub use commit::run as run_committer;
 pub(crate) use held::take_in;
 pub use http::{api_routes, routes};
-pub use intake::{Intake, Waiting};
+pub use intake::{Bounds, Intake, Waiting};
 pub use interpret::Tables;
 pub use model::{HeldReceipt, Outcome, Receipt};
 pub use reassign::run as run_reassignments;

@@ -232,10 +232,23 @@ impl Submission {
         self.source.tenant
     }
 
-    /// What it weighs in a batch.
+    /// What it weighs in memory, in bytes: the body (which the statement copies), and an estimate of what was decoded,
+    /// with the Observations that will be written.
     #[must_use]
     pub fn weight(&self) -> usize {
-        self.received.body.len() + 512
+        const UPLINK: usize = 1024;
+        const READING: usize = 4096;
+        const COMPONENT: usize = 512;
+        let readings = self.readings().iter().map(|found| {
+            let draft = &found.interpreted.draft;
+            let samples = match &draft.value {
+                fhir_model::observation::Value::Samples(samples) => 2 * samples.data.len(),
+                fhir_model::observation::Value::Text(text) => 2 * text.len(),
+                _ => 0,
+            };
+            READING + COMPONENT * draft.components.len() + samples
+        });
+        UPLINK + 2 * self.received.body.len() + readings.sum::<usize>()
     }
 
     /// Its readings, if it has any.

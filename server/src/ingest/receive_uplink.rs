@@ -12,6 +12,7 @@ use super::claimed_identity::is_another_device;
 use super::clock::{self, Correction};
 use super::envelope::{self, Frame};
 use super::frames;
+use super::intake::Ticket;
 use super::interpret::{self, InterpretContext};
 use super::model::{Found, Receipt, Received, Submission, TransportKey, Verdict};
 use super::sources::KnownSource;
@@ -32,16 +33,18 @@ pub struct Upload {
     pub captured_at: Option<String>,
     /// Idempotency-Key.
     pub idempotency_key: Option<String>,
-    /// The bytes.
-    pub body: Bytes,
 }
 
-/// Takes one uplink all the way: the answer comes after the commit.
+/// Takes one uplink all the way: the answer comes after the commit. `body` is read when the source is known.
 ///
 /// # Errors
 /// 401, 403, 413, 415, 422, 429, 503 as DESIGN §7 says; nothing is kept then.
-pub async fn receive(app: &Arc<App>, upload: Upload) -> Result<Receipt, Error> {
-    let result = receive_counted(app, upload).await;
+pub(super) async fn receive(
+    app: &Arc<App>,
+    upload: Upload,
+    body: impl Future<Output = Result<(Bytes, Ticket), Error>>,
+) -> Result<Receipt, Error> {
+    let result = receive_counted(app, upload, body).await;
     let outcome = match &result {
         Ok(receipt) => receipt.outcome.as_str(),
         Err(error) => match error.kind() {
@@ -57,7 +60,11 @@ pub async fn receive(app: &Arc<App>, upload: Upload) -> Result<Receipt, Error> {
     result
 }
 
-async fn receive_counted(app: &Arc<App>, upload: Upload) -> Result<Receipt, Error> {
+async fn receive_counted(
+    app: &Arc<App>,
+    upload: Upload,
+    body: impl Future<Output = Result<(Bytes, Ticket), Error>>,
+) -> Result<Receipt, Error> {
     if app.is_draining() {
         return Err(Error::new(
             Kind::Unavailable(2),
@@ -67,18 +74,20 @@ async fn receive_counted(app: &Arc<App>, upload: Upload) -> Result<Receipt, Erro
     }
     let source = app.sources.device(app, &upload.token).await?;
     app.ingest_limits.check(&source.identity.credential.0)?;
+    let (body, ticket) = body.await?;
     let received_at = app.clock.now();
-    let (received, frames) = read(&upload, received_at)?;
-    let mut submission = decode(app, &source, received, frames).await?;
+    let (received, frames) = read(&upload, &body, received_at)?;
+    drop(body);
+    let mut submission = decode(app, &source, received, frames, &ticket).await?;
     if let Some(key) = &upload.idempotency_key {
         submission.keys.push(TransportKey::idempotency(check_key(key)?, received_at));
     }
-    app.intake.submit(submission).await
+    app.intake.submit(submission, ticket).await
 }
 
 /// The raw side and the frames of a request; everything about its form is checked here.
-fn read(upload: &Upload, received_at: DateTime<Utc>) -> Result<(Received, Vec<Frame>), Error> {
-    if upload.body.is_empty() {
+fn read(upload: &Upload, body: &Bytes, received_at: DateTime<Utc>) -> Result<(Received, Vec<Frame>), Error> {
+    if body.is_empty() {
         return Err(Error::invalid("body.empty", "The body is empty; send the bytes that the device sent."));
     }
     let media_type = upload.content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
@@ -109,9 +118,9 @@ fn read(upload: &Upload, received_at: DateTime<Utc>) -> Result<(Received, Vec<Fr
                 "In an envelope the frames carry channel and capturedAt themselves; leave ?channel and Afferent-Captured-At out.",
             ));
         }
-        envelope::parse_envelope(&upload.body)?
+        envelope::parse_envelope(body)?
     } else {
-        vec![Frame { channel: upload.channel.clone(), data: upload.body.to_vec(), captured_at }]
+        vec![Frame { channel: upload.channel.clone(), data: body.to_vec(), captured_at }]
     };
     let first = frames.first();
     let received = Received {
@@ -120,8 +129,8 @@ fn read(upload: &Upload, received_at: DateTime<Utc>) -> Result<(Received, Vec<Fr
         captured_at: first.and_then(|frame| frame.captured_at),
         channel: first.map(|frame| frame.channel.clone()).unwrap_or_default(),
         content_type: media_type,
-        body: upload.body.to_vec(),
-        body_hash: Sha256::digest(&upload.body).into(),
+        body: body.to_vec(),
+        body_hash: Sha256::digest(body).into(),
     };
     Ok((received, frames))
 }
@@ -154,6 +163,7 @@ pub(super) async fn decode(
     source: &KnownSource,
     received: Received,
     frames: Vec<Frame>,
+    ticket: &Ticket,
 ) -> Result<Submission, Error> {
     let channel = frames.first().map(|frame| frame.channel.as_str()).unwrap_or_default();
     let binding = app.decoders.for_model(&source.device.model, channel);
@@ -194,7 +204,8 @@ pub(super) async fn decode_with(
     let manifest = binding.decoder.manifest();
     submission.decoder = Some((manifest.name.clone(), manifest.version.clone()));
     let input = decoder_input(&source.device, &submission.received, frames);
-    let permit = Arc::clone(&app.decode_slots).acquire_owned().await.map_err(Error::internal)?;
+    let slot = app.intake.decode_slot(&app.decode_slots, ticket).await;
+    let permit = slot.map_err(|bound| app.intake.refusal(bound))?;
     let decoder = Arc::clone(&binding.decoder);
     let run = tokio::task::spawn_blocking(move || {
         let run = decoder.run(&input);

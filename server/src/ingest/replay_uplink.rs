@@ -42,9 +42,10 @@ pub async fn replay(app: &Arc<App>, scope: &TenantScope, uplink: UplinkId) -> Re
         kind: SourceKind::Device,
         source: device.id.0,
     };
-    let mut submission = decode(app, &KnownSource { identity, device }, received, frames).await?;
+    let ticket = app.intake.admit(received.body.len()).map_err(|bound| app.intake.refusal(bound))?;
+    let mut submission = decode(app, &KnownSource { identity, device }, received, frames, &ticket).await?;
     submission.replay = true;
     // Its own keys were taken when it first came; it must not be taken for a repeat of itself.
     submission.keys = Vec::<TransportKey>::new();
-    app.intake.submit(submission).await
+    app.intake.submit(submission, ticket).await
 }

@@ -31,6 +31,20 @@ pub struct TableLabel {
     pub table: &'static str,
 }
 
+/// Label of uplinks that were turned away.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct BoundLabel {
+    /// The bound that was met: rows, bytes, decode, wait.
+    pub bound: &'static str,
+}
+
+/// Label of commits whose answer was lost.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct FateLabel {
+    /// What was found out: committed, rolled-back, unknown.
+    pub fate: &'static str,
+}
+
 /// Labels of HTTP requests: the surface, never the path.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub struct HttpLabel {
@@ -49,6 +63,18 @@ pub struct Metrics {
     pub observations: Counter,
     /// Uplinks that wait for the group commit.
     pub ingest_queue: Gauge,
+    /// Bytes of uplinks that were let in and are not answered, and of bodies that are arriving.
+    pub ingest_queue_bytes: Gauge,
+    /// Uplinks that were turned away by a bound of the queue.
+    pub ingest_refusals: Family<BoundLabel, Counter>,
+    /// Commits that were tried again because of the database.
+    pub ingest_retries: Counter,
+    /// Batches that were halved because of an item.
+    pub ingest_bisections: Counter,
+    /// Uplinks that could not be stored and were quarantined alone.
+    pub ingest_poison: Counter,
+    /// Commits whose answer was lost, by what became of them.
+    pub ingest_in_doubt: Family<FateLabel, Counter>,
     /// Uplinks a group commit.
     pub commit_batch: Histogram,
     /// Seconds a group commit took.
@@ -86,6 +112,12 @@ impl Default for Metrics {
             uplinks: Family::default(),
             observations: Counter::default(),
             ingest_queue: Gauge::default(),
+            ingest_queue_bytes: Gauge::default(),
+            ingest_refusals: Family::default(),
+            ingest_retries: Counter::default(),
+            ingest_bisections: Counter::default(),
+            ingest_poison: Counter::default(),
+            ingest_in_doubt: Family::default(),
             commit_batch: Histogram::new(exponential_buckets(1.0, 2.0, 10)),
             commit_seconds: Histogram::new(exponential_buckets(0.000_5, 2.0, 14)),
             decode_seconds: Histogram::new(exponential_buckets(0.000_01, 2.0, 16)),
@@ -104,7 +136,7 @@ impl Default for Metrics {
         };
         registry.register("ingest_uplinks", "Uplinks by what became of them", metrics.uplinks.clone());
         registry.register("ingest_observations", "Observations stored from readings", metrics.observations.clone());
-        registry.register("ingest_queue", "Uplinks that wait for the group commit", metrics.ingest_queue.clone());
+        metrics.register_queue(&mut registry);
         registry.register("ingest_commit_batch", "Uplinks a group commit", metrics.commit_batch.clone());
         registry.register_with_unit(
             "ingest_commit",
@@ -158,6 +190,21 @@ impl Metrics {
             Unit::Seconds,
             self.clock_offset_seconds.clone(),
         );
+    }
+
+    fn register_queue(&self, registry: &mut Registry) {
+        registry.register("ingest_queue", "Uplinks let in and not answered", self.ingest_queue.clone());
+        registry.register_with_unit(
+            "ingest_queue",
+            "Bytes of uplinks let in and not answered",
+            Unit::Bytes,
+            self.ingest_queue_bytes.clone(),
+        );
+        registry.register("ingest_refusals", "Uplinks turned away by a bound", self.ingest_refusals.clone());
+        registry.register("ingest_commit_retries", "Commits tried again", self.ingest_retries.clone());
+        registry.register("ingest_bisections", "Batches halved because of an item", self.ingest_bisections.clone());
+        registry.register("ingest_poison", "Uplinks quarantined because not storable", self.ingest_poison.clone());
+        registry.register("ingest_in_doubt", "Commits whose answer was lost", self.ingest_in_doubt.clone());
     }
 
     /// The text that Prometheus scrapes (`OpenMetrics`).

@@ -4,6 +4,7 @@
 //! taking one of three roles (docs/decisions/0002). [`TenantScope::begin`] sees the scope's tenants, [`Db::begin_platform`]
 //! only what lies outside tenant security, [`Db::begin_worker`] the tables that the group commit and the forwarder share.
 
+mod fence;
 mod ids;
 mod migrate;
 mod pool;
@@ -13,6 +14,7 @@ pub mod schema;
 mod scope;
 mod transaction;
 
+pub use fence::Fence;
 pub use ids::*;
 pub use migrate::{MigrateError, migrate, pending_migrations};
 pub use pool::{Db, DbError, DbSettings, wait_for_commits};

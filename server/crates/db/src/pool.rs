@@ -80,14 +80,9 @@ impl Db {
         begin(&self.worker, WORKER, "").await
     }
 
-    /// Opens the group commit's transaction: the worker role, sharing with all other group commits the right to rely on who
-    /// wore which device. [`wait_for_commits`] waits for them.
-    ///
-    /// # Errors
-    /// [`DbError::Unavailable`] when no connection can be had.
-    pub async fn begin_commit(&self) -> Result<Transaction, DbError> {
-        let locked = format!(", pg_advisory_xact_lock_shared({WEARERS})");
-        begin_and(&self.worker, WORKER, "", &locked).await
+    /// Opens a transaction of the worker role with more words behind its opening, made anew for each attempt.
+    pub(crate) async fn begin_worker_with(&self, mut more: impl FnMut() -> String) -> Result<Transaction, DbError> {
+        begin_with(&self.worker, || opening(WORKER, "") + &more()).await
     }
 
     /// `tenants` is a Postgres array of UUIDs, or empty; it is ours, never a client's text.
@@ -152,22 +147,22 @@ fn pool(settings: &DbSettings, connections: usize) -> Result<Pool<AsyncPgConnect
 
 /// Opens a transaction that has taken `role`; both texts are ours, never a client's.
 async fn begin(pool: &Pool<AsyncPgConnection>, role: &str, tenants: &str) -> Result<Transaction, DbError> {
-    begin_and(pool, role, tenants, "").await
+    begin_with(pool, || opening(role, tenants)).await
 }
 
-/// The same; `also` is SQL of ours, further columns of the opening SELECT.
-async fn begin_and(
+/// The statements that open a transaction.
+fn opening(role: &str, tenants: &str) -> String {
+    format!("BEGIN; SELECT set_config('role', '{role}', true), set_config('afferent.tenants', '{tenants}', true)")
+}
+
+/// Opens a transaction with the statements that each attempt is given.
+async fn begin_with(
     pool: &Pool<AsyncPgConnection>,
-    role: &str,
-    tenants: &str,
-    also: &str,
+    mut opening: impl FnMut() -> String,
 ) -> Result<Transaction, DbError> {
-    let opening = format!(
-        "BEGIN; SELECT set_config('role', '{role}', true), set_config('afferent.tenants', '{tenants}', true){also}"
-    );
     // A pooled connection may have died while it lay idle (the database was restarted): one more try with the next.
     for _ in 0..3 {
-        match Transaction::begin(pool.get().await?, &opening).await {
+        match Transaction::begin(pool.get().await?, &opening()).await {
             Err(DbError::Query(diesel::result::Error::DatabaseError(
                 diesel::result::DatabaseErrorKind::ClosedConnection
                 | diesel::result::DatabaseErrorKind::UnableToSendCommand,
@@ -176,11 +171,11 @@ async fn begin_and(
             other => return other,
         }
     }
-    Transaction::begin(pool.get().await?, &opening).await
+    Transaction::begin(pool.get().await?, &opening()).await
 }
 
-/// The advisory lock of who wore which device: group commits share it, a retroactive change takes it alone.
-const WEARERS: i64 = 0x00AF_FE2E_0000_0001;
+/// The advisory lock of who wore which device: group commits share it (`begin_fenced_worker`), a retroactive change takes it alone.
+pub(crate) const WEARERS: i64 = 0x00AF_FE2E_0000_0001;
 
 /// Waits until every group commit that began before has ended, and keeps new ones waiting until this transaction ends. Call
 /// it last, right before the commit of a change to assignments that concerns readings which are stored already: what is

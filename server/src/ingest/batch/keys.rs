@@ -8,13 +8,17 @@ use crate::ingest::model::Submission;
 use crate::ingest::store::{self, HeldKey};
 
 /// Gives back the keys of submissions that are refused: an Idempotency-Key with another body has taken the key of its
-/// bytes.
+/// bytes. And those of requests that came before: nothing of them is stored that their bytes' key could answer for.
 pub(super) async fn release_refused(
     conn: &AsyncPgConnection,
     submissions: &[&Submission],
     answers: &[Option<Answer>],
+    held: &[HeldKey],
 ) -> Result<(), Failure> {
-    let refused = submissions.iter().zip(answers).filter(|(_, answer)| matches!(answer, Some(Err(_))));
+    let refused = submissions
+        .iter()
+        .zip(answers)
+        .filter(|(submission, answer)| matches!(answer, Some(Err(_))) || is_same_request(submission, held));
     let taken: Vec<_> = refused
         .flat_map(|(submission, _)| {
             submission.keys.iter().map(|key| (submission.tenant(), submission.received.id, key.key))

@@ -29,7 +29,7 @@ use crate::wiring;
 /// Stores a batch in one transaction; answers in the order of the submissions.
 pub(super) async fn store(app: &Arc<App>, submissions: &[&Submission]) -> Result<Vec<Answer>, Failure> {
     let codes = intern(app, submissions).await?;
-    let mut transaction = app.db.begin_commit().await?;
+    let (mut transaction, fence) = app.db.begin_fenced_worker().await?;
 
     let questions = wearer_questions(submissions);
     let reading_keys = held::keys(submissions);
@@ -52,7 +52,7 @@ pub(super) async fn store(app: &Arc<App>, submissions: &[&Submission]) -> Result
 
     let mut answers: Vec<Option<Answer>> = early_answers(submissions, &refusals, &taken);
     let sights = held::sights(submissions, reading_keys, seen, &mut wearers, &mut answers);
-    keys::release_refused(conn, submissions, &answers).await?;
+    keys::release_refused(conn, submissions, &answers, &taken).await?;
     let mut plans = plan(app, submissions, &answers, wearers, sights, &codes)?;
     duplicates::flag(app, conn, submissions, &mut plans).await?;
     let (inserted, known) = insert_observations(app, conn, &mut plans).await?;
@@ -80,21 +80,7 @@ pub(super) async fn store(app: &Arc<App>, submissions: &[&Submission]) -> Result
             }
             Ok(answers)
         }
-        Err(error) if is_connection_loss(&error) => Err(Failure::InDoubt(answers)),
-        Err(error) => Err(error.into()),
-    }
-}
-
-fn is_connection_loss(error: &db::DbError) -> bool {
-    use diesel::result::{DatabaseErrorKind, Error as DieselError};
-    match error {
-        db::DbError::Query(DieselError::DatabaseError(kind, information)) => {
-            matches!(kind, DatabaseErrorKind::ClosedConnection | DatabaseErrorKind::UnableToSendCommand)
-                // An administrator's shutdown (57P01) ends the session as well; nothing else does it at COMMIT.
-                || information.message().contains("terminating connection")
-        }
-        db::DbError::Query(_) => false,
-        db::DbError::Unavailable(_) | db::DbError::Roles(_) => true,
+        Err(error) => Err(Failure::in_doubt(fence, answers, error)),
     }
 }
 

@@ -1,10 +1,12 @@
 //! What the commit asks before it writes: may the sources send, and who wore the devices.
 
 use chrono::{DateTime, Utc};
-use db::{AssignmentId, Constant as _, CredentialId, DeviceId, TenantId, UplinkId};
+use db::{AssignmentId, Constant as _, CredentialId, DeviceId, TenantId};
 use diesel::prelude::*;
 use diesel::sql_types::{Array, BigInt, Bool, Nullable, Text, Timestamptz, Uuid as SqlUuid};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
+
+use crate::ingest::model::Submission;
 
 /// Why a source may not send, asked inside the commit transaction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -106,25 +108,21 @@ pub async fn wearers(mut conn: &AsyncPgConnection, questions: &[WearerQuestion])
 }
 
 #[derive(QueryableByName)]
-struct Count {
-    #[diesel(sql_type = BigInt)]
-    count: i64,
+struct There {
+    #[diesel(sql_type = Bool)]
+    there: bool,
 }
 
-/// Whether an uplink was committed, asked after a connection was lost during COMMIT.
-pub async fn is_committed(
-    conn: &mut AsyncPgConnection,
-    tenant: TenantId,
-    uplink: UplinkId,
-    received_at: DateTime<Utc>,
-) -> QueryResult<bool> {
-    let row: Count =
-        diesel::sql_query("SELECT count(*) AS count FROM uplink WHERE tenant_id = $1 AND id = $2 AND received_at = $3")
-            .bind::<SqlUuid, _>(tenant)
-            .bind::<SqlUuid, _>(uplink)
-            .bind::<Timestamptz, _>(received_at)
-            .prepared()
-            .get_result(conn)
-            .await?;
-    Ok(row.count > 0)
+/// Whether any of these uplinks was committed, asked after a COMMIT that was not answered.
+pub async fn any_committed(conn: &mut AsyncPgConnection, uplinks: &[&Submission]) -> QueryResult<bool> {
+    let row: There = diesel::sql_query(
+        "SELECT EXISTS (SELECT FROM unnest($1, $2, $3) AS x(t, i, r) \
+         JOIN uplink u ON u.tenant_id = x.t AND u.id = x.i AND u.received_at = x.r) AS there",
+    )
+    .bind::<Array<SqlUuid>, _>(uplinks.iter().map(|uplink| uplink.tenant()).collect::<Vec<_>>())
+    .bind::<Array<SqlUuid>, _>(uplinks.iter().map(|uplink| uplink.received.id).collect::<Vec<_>>())
+    .bind::<Array<Timestamptz>, _>(uplinks.iter().map(|uplink| uplink.received.received_at).collect::<Vec<_>>())
+    .get_result(conn)
+    .await?;
+    Ok(row.there)
 }

@@ -1,0 +1,167 @@
+//! Why a batch was not committed, and what that calls for: try again, find the item that is to blame, or ask the database.
+
+use db::{DbError, Fence};
+use diesel::result::{DatabaseErrorKind, Error as DieselError};
+
+use super::Answer;
+use crate::error::{Error, Kind};
+
+/// Why a batch was not committed.
+pub(in crate::ingest) enum Failure {
+    /// Rolled back for certain, and what it calls for.
+    RolledBack(Error, Remedy),
+    /// COMMIT was sent and was not answered with success: the answers hold if it took effect.
+    InDoubt {
+        /// Who can be asked when the transaction is over.
+        fence: Fence,
+        /// What is to be answered when it took effect.
+        answers: Vec<Answer>,
+        /// Why, if it did not.
+        error: Error,
+        /// What that calls for.
+        remedy: Remedy,
+    },
+    /// Nothing came back for too long.
+    Silent,
+}
+
+/// What a rolled-back batch calls for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::ingest) enum Remedy {
+    /// The database or the connection to it: the same batch may succeed in a moment.
+    TryAgain,
+    /// Something in the batch: half of it may succeed.
+    FindTheItem,
+}
+
+impl Failure {
+    /// After COMMIT was sent: whatever the error says, the database is asked what became of it.
+    pub(in crate::ingest) fn in_doubt(fence: Fence, answers: Vec<Answer>, error: DbError) -> Self {
+        let remedy = remedy(&error);
+        Self::InDoubt { fence, answers, error: error.into(), remedy }
+    }
+}
+
+impl From<DieselError> for Failure {
+    fn from(error: DieselError) -> Self {
+        DbError::Query(error).into()
+    }
+}
+
+impl From<DbError> for Failure {
+    fn from(error: DbError) -> Self {
+        let remedy = remedy(&error);
+        Self::RolledBack(error.into(), remedy)
+    }
+}
+
+/// Errors of our own code on the way: of the database where it could not be reached, else of an item that it choked on.
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        let remedy = match error.kind() {
+            Kind::Unavailable(_) | Kind::Timeout | Kind::Throttled(_) => Remedy::TryAgain,
+            _ => Remedy::FindTheItem,
+        };
+        Self::RolledBack(error, remedy)
+    }
+}
+
+fn remedy(error: &DbError) -> Remedy {
+    match error {
+        DbError::Unavailable(_) | DbError::Roles(_) => Remedy::TryAgain,
+        DbError::Query(error) => remedy_of_query(error),
+    }
+}
+
+fn remedy_of_query(error: &DieselError) -> Remedy {
+    match error {
+        DieselError::DatabaseError(kind, information) => match kind {
+            DatabaseErrorKind::ClosedConnection
+            | DatabaseErrorKind::UnableToSendCommand
+            | DatabaseErrorKind::ReadOnlyTransaction
+            | DatabaseErrorKind::SerializationFailure => Remedy::TryAgain,
+            // Diesel keeps the SQLSTATE to itself: what is left has to be told by its words.
+            DatabaseErrorKind::Unknown if is_of_the_server(information.message()) => Remedy::TryAgain,
+            _ => Remedy::FindTheItem,
+        },
+        DieselError::RollbackTransaction
+        | DieselError::AlreadyInTransaction
+        | DieselError::NotInTransaction
+        | DieselError::BrokenTransactionManager
+        | DieselError::RollbackErrorOnCommit { .. } => Remedy::TryAgain,
+        _ => Remedy::FindTheItem,
+    }
+}
+
+/// Messages of Postgres that are about itself and not about a row: SQLSTATE classes 40, 53, 55, 57, 58 and 25006, and
+/// class 42, which says that schema or rights are not what this server was built for.
+///
+/// A Postgres that speaks another language than English is not understood here. Then an item that fails alone is tried
+/// once more before it is quarantined, and the quarantine itself only succeeds when the database takes rows.
+fn is_of_the_server(message: &str) -> bool {
+    const WORDS: [&str; 25] = [
+        "deadlock detected",
+        "could not serialize",
+        "canceling statement",
+        "canceling authentication",
+        "lock timeout",
+        "could not obtain lock",
+        "too many clients",
+        "too many connections",
+        "remaining connection slots",
+        "terminating connection",
+        "the database system is",
+        "server process",
+        "out of memory",
+        "out of shared memory",
+        "No space left on device",
+        "could not extend file",
+        "could not write",
+        "could not read",
+        "could not open file",
+        "could not access",
+        "could not fsync",
+        "read-only transaction",
+        "permission denied",
+        "does not exist",
+        "current transaction is aborted",
+    ];
+    WORDS.iter().any(|words| message.contains(words))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn query(kind: DatabaseErrorKind, message: &str) -> DbError {
+        DbError::Query(DieselError::DatabaseError(kind, Box::new(message.to_owned())))
+    }
+
+    #[test]
+    fn only_what_an_item_did_leads_to_an_item() {
+        let unknown = |message| remedy(&query(DatabaseErrorKind::Unknown, message));
+        for message in [
+            "deadlock detected",
+            "terminating connection due to administrator command",
+            "could not extend file \"base/16384/16397\": No space left on device",
+            "sorry, too many clients already",
+            "canceling statement due to lock timeout",
+            "the database system is in recovery mode",
+            "column \"nope\" of relation \"uplink\" does not exist",
+        ] {
+            assert_eq!(unknown(message), Remedy::TryAgain, "{message}");
+        }
+        for message in [
+            "invalid byte sequence for encoding \"UTF8\": 0x00",
+            "numeric field overflow",
+            "timestamp out of range",
+            "no partition of relation \"uplink\" found for row",
+        ] {
+            assert_eq!(unknown(message), Remedy::FindTheItem, "{message}");
+        }
+        let check = query(DatabaseErrorKind::CheckViolation, "violates check constraint \"plausible\"");
+        assert_eq!(remedy(&check), Remedy::FindTheItem);
+        assert_eq!(remedy(&query(DatabaseErrorKind::SerializationFailure, "")), Remedy::TryAgain);
+        assert_eq!(remedy(&DbError::Unavailable(String::new())), Remedy::TryAgain);
+    }
+}
