@@ -7,8 +7,8 @@ use diesel_async::{AsyncConnection, AsyncPgConnection, SimpleAsyncConnection};
 use tokio::sync::{Mutex, OnceCell};
 
 const TEMPLATE: &str = "afferent_template";
-const LOGIN: &str = "afferent_test_server";
-const PASSWORD: &str = "only-for-tests-on-a-private-socket";
+pub(super) const LOGIN: &str = "afferent_test_server";
+pub(super) const PASSWORD: &str = "only-for-tests-on-a-private-socket";
 
 struct Cluster {
     connection: ConnectionInfo,

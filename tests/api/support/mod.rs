@@ -3,14 +3,18 @@
 mod actors;
 mod cluster;
 mod fake_ehr;
+mod own_postgres;
 mod payloads;
+mod postgres_proxy;
 mod process;
 mod script;
 
 pub use actors::{Actor, Answer, Clinic};
 pub use cluster::{TestDatabase, connect, fresh_database};
 pub use fake_ehr::{FakeEhr, Fault};
+pub use own_postgres::OwnPostgres;
 pub use payloads::{blood_pressure, blood_pressure_at, weight};
+pub use postgres_proxy::{Cut, PostgresProxy};
 pub use process::{ServerProcess, free_address};
 pub use script::Stage;
 

@@ -29,7 +29,9 @@ const SURVIVORS_PATIENCE: Duration = Duration::from_secs(30);
 const STRANGER_PATIENCE: Duration = Duration::from_secs(5);
 /// How often a running child is looked at.
 const WATCH_EVERY: Duration = Duration::from_millis(200);
-const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+/// The pause between starts of a Postgres that dies again and again: the first, and the longest.
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
+pub(super) const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 /// A log larger than this is put aside at the next start.
 const LOG_BYTES: u64 = 16 * 1024 * 1024;
 
@@ -41,6 +43,7 @@ pub(super) struct Keeper {
     pub(super) account: Account,
     pub(super) socket_dir: PathBuf,
     pub(super) durable: bool,
+    pub(super) longest_pause: Duration,
     pub(super) stop: Arc<StopRequest>,
     /// Held until the child is gone.
     pub(super) lock: DataDirLock,
@@ -118,7 +121,8 @@ impl Keeper {
 
     /// Watches until the end is asked for; a Postgres that dies before that is started again.
     fn keep(&self, mut child: Child) {
-        let mut pause = Duration::from_secs(1);
+        let first = FIRST_PAUSE.min(self.longest_pause);
+        let mut pause = first;
         loop {
             let since = Instant::now();
             match self.watch(&mut child) {
@@ -127,14 +131,14 @@ impl Keeper {
                     tracing::error!(%status, log = %self.home.log().display(), "PostgreSQL ended unexpectedly")
                 }
             }
-            if since.elapsed() > LONGEST_PAUSE {
-                pause = Duration::from_secs(1);
+            if since.elapsed() > self.longest_pause {
+                pause = first;
             }
             child = loop {
                 if self.stop.within(pause) {
                     return;
                 }
-                pause = (pause * 2).min(LONGEST_PAUSE);
+                pause = (pause * 2).min(self.longest_pause);
                 match self.start() {
                     Ok(child) => break child,
                     Err(error) => tracing::error!(%error, "PostgreSQL could not be started again"),

@@ -19,7 +19,7 @@ use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
 
@@ -44,13 +44,16 @@ pub struct PrivatePostgresSettings {
     pub shared_buffers_mib: Option<u64>,
     /// False gives up everything that protects data from a crash, for speed. For tests only.
     pub durable: bool,
+    /// The longest pause before a Postgres that died is started again; it grows from a second while it dies again and
+    /// again.
+    pub longest_restart_pause: Duration,
 }
 
 impl PrivatePostgresSettings {
     /// The settings for a data directory, with everything else by default.
     #[must_use]
     pub fn new(data_dir: impl Into<PathBuf>) -> Self {
-        Self { data_dir: data_dir.into(), binaries: None, run_as: None, shared_buffers_mib: None, durable: true }
+        Self { data_dir: data_dir.into(), binaries: None, run_as: None, shared_buffers_mib: None, durable: true, longest_restart_pause: keeper::LONGEST_PAUSE }
     }
 }
 
@@ -181,7 +184,17 @@ fn prepare(
     let connection = connection_info(&home, socket_dir.clone(), PORT)?;
     log_start(&home, &installation, &account, started);
     let data_dir = settings.data_dir.clone();
-    let keeper = Keeper { data_dir, home, installation, account, socket_dir, durable: settings.durable, stop, lock };
+    let keeper = Keeper {
+        data_dir,
+        home,
+        installation,
+        account,
+        socket_dir,
+        durable: settings.durable,
+        longest_pause: settings.longest_restart_pause,
+        stop,
+        lock,
+    };
     Ok((keeper, connection))
 }
 
