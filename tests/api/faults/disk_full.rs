@@ -77,7 +77,7 @@ async fn send(clinic: &Clinic, numbers: &mut Vec<u32>) -> (Vec<u32>, usize) {
 }
 
 /// Fills, sends until it is refused, frees, and sends the rest.
-async fn survives(postgres: &OwnPostgres, mut fill: impl FnMut(), free: impl FnOnce()) {
+async fn survives(postgres: &OwnPostgres, stays_full: bool, mut fill: impl FnMut(), free: impl FnOnce()) {
     let app = TestApp::on(postgres.database.clone(), &[("AFFERENT_INGEST_QUEUE_WAIT", "1s")]).await;
     let clinic = app.clinic("north").await;
     let mut stored = vec![1];
@@ -85,7 +85,7 @@ async fn survives(postgres: &OwnPostgres, mut fill: impl FnMut(), free: impl FnO
     let (mut next, mut open, mut refused) = (2, Vec::new(), 0);
     let started = Instant::now();
     let mut full_for = 0;
-    while full_for < 3 {
+    while full_for < 3 && (stays_full || started.elapsed() < Duration::from_secs(8)) {
         fill();
         assert!(started.elapsed() < Duration::from_secs(60), "it never was full");
         open.extend(next..next + 16);
@@ -101,7 +101,7 @@ async fn survives(postgres: &OwnPostgres, mut fill: impl FnMut(), free: impl FnO
             }
         }
     }
-    assert!(refused > 0);
+    assert!(refused > 0 || !stays_full);
     free();
     let until = Instant::now() + Duration::from_secs(60);
     while !open.is_empty() {
@@ -129,11 +129,12 @@ async fn no_space_left_on_the_device() {
             disk.fill();
         }
     };
-    survives(&postgres, fill, || disk.free()).await;
+    survives(&postgres, true, fill, || disk.free()).await;
     postgres.stop().await;
 }
 
-/// The log cannot grow: Postgres panics at the next commit, and again at each start, until the limit is gone.
+/// The log cannot grow: Postgres panics at a commit, starts again, and panics again, for as long as the limit is set.
+/// Whether sources notice depends on how fast it comes back; that nothing is lost does not.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_limit_on_files() {
     let postgres = Arc::new(OwnPostgres::start().await);
@@ -159,7 +160,7 @@ async fn a_limit_on_files() {
             })
         });
     };
-    survives(&postgres, fill, || full.cancel()).await;
+    survives(&postgres, false, fill, || full.cancel()).await;
     limiting.unwrap().join().unwrap();
     drop(limited);
     Arc::into_inner(postgres).unwrap().stop().await;

@@ -7,8 +7,8 @@ use std::time::Duration;
 use diesel_async::SimpleAsyncConnection;
 use futures_util::future::join_all;
 
-use super::{Plug, count, metric, moment, queued};
-use crate::support::{TestApp, blood_pressure, connect};
+use super::{Plug, count, metric, moment};
+use crate::support::{TestApp, blood_pressure, connect, eventually};
 
 const BATCH: u32 = 200;
 const POISON: u32 = 137;
@@ -34,7 +34,7 @@ async fn one_of_two_hundred() {
         let cuff = clinic.cuff.clone();
         posts.push(tokio::spawn(async move { (number, cuff.uplink("2A35", &blood_pressure(number)).await) }));
     }
-    queued(&app, 202).await;
+    eventually("200 to wait behind the two", || async { (app.app.intake.decoded() == 200).then_some(()) }).await;
     let commits = metric(&app, "afferent_ingest_commit_batch_count");
     plug.release().await;
 

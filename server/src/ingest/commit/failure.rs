@@ -40,6 +40,14 @@ impl Failure {
         let remedy = remedy(&error);
         Self::InDoubt { fence, answers, error: error.into(), remedy }
     }
+
+    /// The error alone, for who has no batch to save.
+    pub(super) fn into_error(self) -> Error {
+        match self {
+            Self::RolledBack(error, _) | Self::InDoubt { error, .. } => error,
+            Self::Silent => Error::internal(anyhow::anyhow!("the database was silent for too long")),
+        }
+    }
 }
 
 impl From<DieselError> for Failure {

@@ -1,6 +1,6 @@
 //! An uplink that the database refuses, or that our own code chokes on: kept alone, with its bytes, for a replay.
 
-use super::{Answer, not_stored};
+use super::{Answer, Failure, not_stored};
 use crate::app::App;
 use crate::error::Error;
 use crate::ingest::model::{Outcome, Receipt, Submission};
@@ -41,7 +41,7 @@ async fn keep(app: &App, poison: &Submission) -> Result<(), Error> {
             reason: Some(REASON.to_owned()),
         };
         store::insert_uplinks(&transaction, std::slice::from_ref(&fate)).await?;
-        store::insert_bodies(&transaction, &app.data_keys, &[fate]).await?;
+        store::insert_bodies(&transaction, &app.data_keys, &[fate]).await.map_err(Failure::into_error)?;
     }
     let row = QuarantineRow {
         submission: poison,

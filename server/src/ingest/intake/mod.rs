@@ -123,6 +123,12 @@ impl Intake {
         self.bounds.rows.saturating_sub(self.rows.available_permits())
     }
 
+    /// Those of them that are decoded and wait for a commit to take them.
+    #[must_use]
+    pub fn decoded(&self) -> usize {
+        self.sender.max_capacity() - self.sender.capacity()
+    }
+
     /// Bytes of them, and of the bodies that are arriving.
     #[must_use]
     pub fn waiting_bytes(&self) -> usize {
