@@ -7,6 +7,7 @@ mod hostile_decoders;
 mod killed_server;
 mod poison;
 mod revocation;
+mod soak;
 mod twins;
 
 use std::time::Duration;

@@ -1,6 +1,8 @@
 //! The real binary as a process of its own, which tests kill.
 
+use std::fs::File;
 use std::net::{SocketAddr, TcpListener};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
@@ -16,10 +18,31 @@ pub struct ServerProcess {
 impl ServerProcess {
     /// Starts on a database that is there, at an address of its own, and waits until it is ready.
     pub async fn start(database: &TestDatabase, address: Option<SocketAddr>, environment: &[(&str, &str)]) -> Self {
+        Self::start_with(database, address, environment, Stdio::inherit()).await
+    }
+
+    /// The same, with its log in a file.
+    pub async fn start_logging(
+        database: &TestDatabase,
+        address: Option<SocketAddr>,
+        environment: &[(&str, &str)],
+        log: &Path,
+    ) -> Self {
+        let log = File::options().create(true).append(true).open(log).unwrap();
+        Self::start_with(database, address, environment, log.into()).await
+    }
+
+    async fn start_with(
+        database: &TestDatabase,
+        address: Option<SocketAddr>,
+        environment: &[(&str, &str)],
+        log: Stdio,
+    ) -> Self {
         let address = address.unwrap_or_else(free_address);
         let data_dir = TempDir::new();
         let child = Command::new(env!("CARGO_BIN_EXE_afferent"))
             .arg("serve")
+            .stderr(log)
             .env_clear()
             .env("PATH", std::env::var_os("PATH").unwrap_or_default())
             .env("AFFERENT_DATA_DIR", data_dir.path())
@@ -56,6 +79,16 @@ impl ServerProcess {
         })
         .await;
         assert!(self.child.try_wait().unwrap().is_none(), "the server process ended");
+    }
+
+    /// Stops its time, or lets it go on.
+    pub fn signal(&self, signal: nix::sys::signal::Signal) {
+        nix::sys::signal::kill(nix::unistd::Pid::from_raw(i32::try_from(self.child.id()).unwrap()), signal).unwrap();
+    }
+
+    /// Whether it has not ended.
+    pub fn is_alive(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_none()
     }
 
     /// `kill -9`, and wait until it is gone.

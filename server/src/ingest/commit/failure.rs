@@ -107,7 +107,7 @@ fn remedy_of_query(error: &DieselError) -> Remedy {
 /// A Postgres that speaks another language than English is not understood here. Then an item that fails alone is tried
 /// once more before it is quarantined, and the quarantine itself only succeeds when the database takes rows.
 fn is_of_the_server(message: &str) -> bool {
-    const WORDS: [&str; 25] = [
+    const WORDS: [&str; 26] = [
         "deadlock detected",
         "could not serialize",
         "canceling statement",
@@ -133,6 +133,7 @@ fn is_of_the_server(message: &str) -> bool {
         "permission denied",
         "does not exist",
         "current transaction is aborted",
+        "no partition of relation",
     ];
     WORDS.iter().any(|words| message.contains(words))
 }
@@ -155,6 +156,7 @@ mod tests {
             "sorry, too many clients already",
             "canceling statement due to lock timeout",
             "the database system is in recovery mode",
+            "no partition of relation \"uplink\" found for row",
             "column \"nope\" of relation \"uplink\" does not exist",
         ] {
             assert_eq!(unknown(message), Remedy::TryAgain, "{message}");
@@ -163,7 +165,6 @@ mod tests {
             "invalid byte sequence for encoding \"UTF8\": 0x00",
             "numeric field overflow",
             "timestamp out of range",
-            "no partition of relation \"uplink\" found for row",
         ] {
             assert_eq!(unknown(message), Remedy::FindTheItem, "{message}");
         }

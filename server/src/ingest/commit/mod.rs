@@ -27,6 +27,8 @@ use crate::platform::metrics::FateLabel;
 /// Answer to one uplink of a batch.
 pub(super) type Answer = Result<Receipt, Error>;
 
+/// The database could not store it.
+const UNAVAILABLE: &str = "database.unavailable";
 /// After so long without a sign a transaction is given up; its items are told that their fate is not known.
 const SILENCE: Duration = Duration::from_secs(30);
 /// The pause before a batch is tried again, doubled each time.
@@ -143,7 +145,7 @@ async fn commit_patiently(app: &Arc<App>, part: &[&Submission], until: Instant) 
             Remedy::FindTheItem => doubted_alone = true,
             Remedy::TryAgain if Instant::now() + pause >= until => {
                 tracing::warn!(uplinks = part.len(), cause = %format!("{error:?}"), "uplinks could not be stored; the sources were told to send again");
-                return Ok(all(part, || not_stored(app, anyhow::anyhow!("see the log line of the commit"))));
+                return Ok(all(part, || given_up(app, &error)));
             }
             Remedy::TryAgain => {}
         }
@@ -173,11 +175,19 @@ fn all(part: &[&Submission], mut error: impl FnMut() -> Error) -> Vec<Answer> {
     part.iter().map(|_| Err(error())).collect()
 }
 
+/// 503: the database's trouble lasted too long. One that has a name of its own (no partition for today) keeps it.
+fn given_up(app: &App, error: &Error) -> Error {
+    match error.kind() {
+        Kind::Unavailable(_) if error.code() != UNAVAILABLE => error.again(),
+        _ => not_stored(app, anyhow::anyhow!("see the log line of the commit")),
+    }
+}
+
 /// 503: it is certain that nothing was stored.
 fn not_stored(app: &App, cause: impl Into<anyhow::Error>) -> Error {
     Error::new(
         Kind::Unavailable(app.intake.retry_after()),
-        "database.unavailable",
+        UNAVAILABLE,
         "The database could not store this; nothing of it was kept. Send it again.",
     )
     .because(cause)
