@@ -129,11 +129,8 @@ impl App {
         let decoders = Decoders::load(&config, &db, &tables.units, &tables.vitals).await?;
         let (sealer, data_keys) = open_keys(&config, &db).await?;
         let metrics = Metrics::default();
-        let bounds = Bounds {
-            rows: config.ingest.queue_rows,
-            bytes: config.ingest.queue_bytes,
-            wait: config.ingest.queue_wait,
-        };
+        let bounds =
+            Bounds { rows: config.ingest.queue_rows, bytes: config.ingest.queue_bytes, wait: config.ingest.queue_wait };
         Ok(Self {
             public_url: config.public_url_for(bound),
             outbound: Outbound::new(config.outbound_allow.clone())?,

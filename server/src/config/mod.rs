@@ -307,7 +307,8 @@ impl IngestConfig {
         }
         if ingest.queue_bytes < max_body_bytes.saturating_mul(4) {
             reader.problem(
-                "ingest_queue_bytes is smaller than four times max_body_bytes: a large payload could never be let in".to_owned(),
+                "ingest_queue_bytes is smaller than four times max_body_bytes: a large payload could never be let in"
+                    .to_owned(),
             );
         }
         ingest

@@ -13,6 +13,7 @@ use fhir_model::outcome::{Issue, IssueCode};
 
 pub use outcome::{FhirError, FhirResult};
 pub use problem::{ApiError, ApiResult, Problem, Problems};
+pub(crate) use sources::passes;
 
 /// Why a request failed, in our words, free of transport. Nothing in it but `source` comes from below, and `source` is
 /// logged once at the edge and never sent.

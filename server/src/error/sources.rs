@@ -38,7 +38,12 @@ impl From<DieselError> for Error {
                     | DatabaseErrorKind::ReadOnlyTransaction => unavailable(error),
                     DatabaseErrorKind::SerializationFailure => unavailable(error),
                     _ if information.message().starts_with("no partition of relation") => no_partition(error),
-                    _ if information.message().contains("statement timeout") => Self::new(
+                    DatabaseErrorKind::Unknown
+                        if passes(information.message()) && !is_timeout(information.message()) =>
+                    {
+                        unavailable(error)
+                    }
+                    _ if is_timeout(information.message()) => Self::new(
                         Kind::Timeout,
                         "database.timeout",
                         "The database took too long for this; ask for less.",
@@ -72,6 +77,40 @@ fn no_partition(source: DieselError) -> Error {
         "There is no room for what is received at this server's time: its clock is wrong, or its storage was not prepared (see /readyz). Nothing was stored. Send it again later.",
     )
     .because(source)
+}
+
+/// Whether a message of Postgres (in English; Diesel does not show the SQLSTATE) is about a trouble of its own that
+/// passes: classes 40, 53, 55, 57 and 58, and a transaction that one of them has broken.
+pub(crate) fn passes(message: &str) -> bool {
+    const WORDS: [&str; 22] = [
+        "deadlock detected",
+        "could not serialize",
+        "canceling statement",
+        "lock timeout",
+        "could not obtain lock",
+        "too many clients",
+        "too many connections",
+        "remaining connection slots",
+        "terminating connection",
+        "the database system is",
+        "server process",
+        "out of memory",
+        "out of shared memory",
+        "No space left on device",
+        "File too large",
+        "could not extend file",
+        "could not write",
+        "could not read",
+        "could not open file",
+        "could not access",
+        "could not fsync",
+        "current transaction is aborted",
+    ];
+    WORDS.iter().any(|words| message.contains(words))
+}
+
+fn is_timeout(message: &str) -> bool {
+    message.contains("statement timeout")
 }
 
 #[track_caller]

@@ -82,7 +82,9 @@ async fn a_commit_that_is_still_on_its_way_is_waited_for() {
 async fn what_was_known_before_needs_no_row_of_its_own() {
     let bench = Bench::set_up().await;
     let first = bench.with_key("key-1", blood_pressure(1)).await.expect(201);
-    for (number, cut) in [Cut::BeforeCommit, Cut::AfterCommit, Cut::LateCommit(Duration::from_secs(1))].iter().enumerate() {
+    for (number, cut) in
+        [Cut::BeforeCommit, Cut::AfterCommit, Cut::LateCommit(Duration::from_secs(1))].iter().enumerate()
+    {
         bench.proxy.arm(*cut);
         let again = bench.with_key("key-1", blood_pressure(1)).await.expect(200);
         assert_eq!((&again["uplink"], ids(&again)), (&first["uplink"], ids(&first)), "{cut:?}");

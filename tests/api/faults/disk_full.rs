@@ -97,7 +97,8 @@ async fn survives(postgres: &OwnPostgres, stays_full: bool, mut fill: impl FnMut
         // The log needs room as well: without it Postgres gives up, and cannot even start.
         if let Ok(mut behind) = AsyncPgConnection::establish(&postgres.database.superuser_url).await {
             for _ in 0..4 {
-                let _may_fail = behind.batch_execute("SELECT pg_switch_wal(); CREATE TABLE more (); DROP TABLE more").await;
+                let _may_fail =
+                    behind.batch_execute("SELECT pg_switch_wal(); CREATE TABLE more (); DROP TABLE more").await;
             }
         }
     }

@@ -33,7 +33,8 @@ impl Plug {
 
 /// Waits until so many uplinks were let in and are not answered.
 async fn queued(app: &TestApp, count: usize) {
-    eventually(&format!("{count} uplinks to wait"), || async { (app.app.intake.waiting() == count).then_some(()) }).await;
+    eventually(&format!("{count} uplinks to wait"), || async { (app.app.intake.waiting() == count).then_some(()) })
+        .await;
 }
 
 /// The value of a metric, 0 while it was never counted.

@@ -92,7 +92,10 @@ async fn what_cannot_even_be_quarantined_is_not_acknowledged() {
     let clinic = app.clinic("north").await;
     let mut behind = connect(&app.database.superuser_url).await;
     for table in ["observation", "quarantine"] {
-        behind.batch_execute(&format!("ALTER TABLE {table} ADD CONSTRAINT poison CHECK (false) NOT VALID")).await.unwrap();
+        behind
+            .batch_execute(&format!("ALTER TABLE {table} ADD CONSTRAINT poison CHECK (false) NOT VALID"))
+            .await
+            .unwrap();
     }
     let answer = clinic.cuff.uplink("2A35", &blood_pressure(1)).await;
     assert!(answer.header("Retry-After").is_some());

@@ -10,7 +10,13 @@ use super::{Plug, queued};
 use crate::support::{Actor, ServerProcess, TestApp, blood_pressure, connect};
 
 /// Both processes know the source when it is stopped; a second later neither takes anything.
-async fn stops(servers: &[ServerProcess; 2], token: &Actor, status: u16, numbers: u32, stop: impl AsyncFnOnce()) -> u32 {
+async fn stops(
+    servers: &[ServerProcess; 2],
+    token: &Actor,
+    status: u16,
+    numbers: u32,
+    stop: impl AsyncFnOnce(),
+) -> u32 {
     let actors = servers.each_ref().map(|server| Actor::new(format!("http://{}", server.address), token.token.clone()));
     let mut stored = 0;
     for (place, actor) in actors.iter().enumerate() {

@@ -5,7 +5,13 @@ use serde_json::Value;
 
 use crate::support::{Actor, Clinic, ServerProcess, TestApp, blood_pressure, weight};
 
-async fn sixteen(clinic: &Clinic, token: &Actor, servers: &[ServerProcess; 2], channel: &str, frame: &[u8]) -> Vec<Value> {
+async fn sixteen(
+    clinic: &Clinic,
+    token: &Actor,
+    servers: &[ServerProcess; 2],
+    channel: &str,
+    frame: &[u8],
+) -> Vec<Value> {
     let posts = (0..16).map(|number| {
         let server = &servers[number % 2];
         let actor = Actor::new(format!("http://{}", server.address), token.token.clone());

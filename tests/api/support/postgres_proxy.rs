@@ -73,8 +73,10 @@ impl PostgresProxy {
                 });
             }
         });
-        let database =
-            TestDatabase { superuser_url: database.superuser_url.clone(), server_url: through(&database.server_url, address) };
+        let database = TestDatabase {
+            superuser_url: database.superuser_url.clone(),
+            server_url: through(&database.server_url, address),
+        };
         Self { database, shared, listening }
     }
 
@@ -240,9 +242,8 @@ fn word(body: &mut &[u8]) -> Vec<u8> {
 /// The unix socket of `postgres://user:password@/name?host=%2Ffolder&port=5432`.
 fn socket_of(url: &str) -> PathBuf {
     let query = url.split_once('?').unwrap().1;
-    let value = |name: &str| {
-        url::form_urlencoded::parse(query.as_bytes()).find(|(key, _)| key == name).unwrap().1.into_owned()
-    };
+    let value =
+        |name: &str| url::form_urlencoded::parse(query.as_bytes()).find(|(key, _)| key == name).unwrap().1.into_owned();
     PathBuf::from(value("host")).join(format!(".s.PGSQL.{}", value("port")))
 }
 

@@ -4,7 +4,7 @@ use db::{DbError, Fence};
 use diesel::result::{DatabaseErrorKind, Error as DieselError};
 
 use super::Answer;
-use crate::error::{Error, Kind};
+use crate::error::{Error, Kind, passes};
 
 /// Why a batch was not committed.
 pub(in crate::ingest) enum Failure {
@@ -101,41 +101,14 @@ fn remedy_of_query(error: &DieselError) -> Remedy {
     }
 }
 
-/// Messages of Postgres that are about itself and not about a row: SQLSTATE classes 40, 53, 55, 57, 58 and 25006, and
-/// class 42, which says that schema or rights are not what this server was built for.
+/// Messages of Postgres that are about itself and not about a row: what passes, and SQLSTATE class 42, which says that
+/// schema or rights are not what this server was built for.
 ///
 /// A Postgres that speaks another language than English is not understood here. Then an item that fails alone is tried
 /// once more before it is quarantined, and the quarantine itself only succeeds when the database takes rows.
 fn is_of_the_server(message: &str) -> bool {
-    const WORDS: [&str; 26] = [
-        "deadlock detected",
-        "could not serialize",
-        "canceling statement",
-        "canceling authentication",
-        "lock timeout",
-        "could not obtain lock",
-        "too many clients",
-        "too many connections",
-        "remaining connection slots",
-        "terminating connection",
-        "the database system is",
-        "server process",
-        "out of memory",
-        "out of shared memory",
-        "No space left on device",
-        "could not extend file",
-        "could not write",
-        "could not read",
-        "could not open file",
-        "could not access",
-        "could not fsync",
-        "read-only transaction",
-        "permission denied",
-        "does not exist",
-        "current transaction is aborted",
-        "no partition of relation",
-    ];
-    WORDS.iter().any(|words| message.contains(words))
+    const BUILT_FOR_ANOTHER: [&str; 3] = ["permission denied", "does not exist", "no partition of relation"];
+    passes(message) || BUILT_FOR_ANOTHER.iter().any(|words| message.contains(words))
 }
 
 #[cfg(test)]
@@ -161,11 +134,9 @@ mod tests {
         ] {
             assert_eq!(unknown(message), Remedy::TryAgain, "{message}");
         }
-        for message in [
-            "invalid byte sequence for encoding \"UTF8\": 0x00",
-            "numeric field overflow",
-            "timestamp out of range",
-        ] {
+        for message in
+            ["invalid byte sequence for encoding \"UTF8\": 0x00", "numeric field overflow", "timestamp out of range"]
+        {
             assert_eq!(unknown(message), Remedy::FindTheItem, "{message}");
         }
         let check = query(DatabaseErrorKind::CheckViolation, "violates check constraint \"plausible\"");

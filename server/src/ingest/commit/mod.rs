@@ -63,7 +63,8 @@ async fn commit_waiting(app: &Arc<App>, mut waiting: Vec<Waiting>) {
         let started = Instant::now();
         let answers = commit_bisecting(app, &submissions, until).await;
         app.metrics.commit_seconds.observe(started.elapsed().as_secs_f64());
-        app.intake.pace().answered(answers.iter().filter(|answer| answer.is_ok()).count());
+        let stored = answers.iter().filter(|answer| answer.is_ok()).count();
+        app.intake.pace().answered(stored, Instant::now());
         for (item, answer) in waiting.into_iter().zip(answers) {
             // The client may be gone; what was stored stays stored.
             let _gone = item.reply.send(answer);

@@ -35,11 +35,8 @@ pub(super) async fn quarantine_alone(app: &App, poison: &Submission, error: Erro
 async fn keep(app: &App, poison: &Submission) -> Result<(), Error> {
     let transaction = app.db.begin_worker().await?;
     if !poison.replay {
-        let fate = UplinkFate {
-            submission: poison,
-            outcome: Outcome::Quarantined.as_str(),
-            reason: Some(REASON.to_owned()),
-        };
+        let fate =
+            UplinkFate { submission: poison, outcome: Outcome::Quarantined.as_str(), reason: Some(REASON.to_owned()) };
         store::insert_uplinks(&transaction, std::slice::from_ref(&fate)).await?;
         store::insert_bodies(&transaction, &app.data_keys, &[fate]).await.map_err(Failure::into_error)?;
     }

@@ -101,8 +101,7 @@ impl Intake {
     /// A queue with these bounds, which counts whom it turns away.
     #[must_use]
     pub fn new(bounds: Bounds, refusals: Family<BoundLabel, Counter>) -> Self {
-        let bounds =
-            Bounds { rows: bounds.rows.max(1), bytes: bounds.bytes.min(Semaphore::MAX_PERMITS), ..bounds };
+        let bounds = Bounds { rows: bounds.rows.max(1), bytes: bounds.bytes.min(Semaphore::MAX_PERMITS), ..bounds };
         // The channel has room for everybody with a ticket.
         let (sender, receiver) = mpsc::channel(bounds.rows);
         Self {
@@ -111,7 +110,7 @@ impl Intake {
             rows: Arc::new(Semaphore::new(bounds.rows)),
             bytes: Arc::new(Semaphore::new(bounds.bytes)),
             bounds,
-            pace: Arc::new(Pace::new()),
+            pace: Arc::new(Pace::new(Instant::now())),
             refusals,
             closing: CancellationToken::new(),
         }
@@ -148,7 +147,7 @@ impl Intake {
     /// Seconds after which the queue should have room: `Retry-After`.
     #[must_use]
     pub fn retry_after(&self) -> u64 {
-        self.pace.seconds_for(self.waiting())
+        self.pace.seconds_for(self.waiting(), Instant::now())
     }
 
     /// Lets an uplink in that has so many bytes.

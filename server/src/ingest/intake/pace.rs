@@ -27,17 +27,15 @@ struct State {
 }
 
 impl Pace {
-    pub(super) fn new() -> Self {
-        let now = Instant::now();
+    pub(super) fn new(now: Instant) -> Self {
         Self { state: Mutex::new(State { since: now, count: 0, rate: 0.0, last: now }) }
     }
 
     /// Counts uplinks that were answered with success.
-    pub(in crate::ingest) fn answered(&self, count: usize) {
+    pub(in crate::ingest) fn answered(&self, count: usize, now: Instant) {
         if count == 0 {
             return;
         }
-        let now = Instant::now();
         let mut state = self.lock();
         state.count += count;
         state.last = now;
@@ -49,9 +47,9 @@ impl Pace {
     }
 
     /// Seconds until so many are answered at the present pace. Where nothing succeeds: as long again as that has lasted.
-    pub(super) fn seconds_for(&self, waiting: usize) -> u64 {
+    pub(super) fn seconds_for(&self, waiting: usize, now: Instant) -> u64 {
         let state = self.lock();
-        let quiet = state.last.elapsed();
+        let quiet = now.duration_since(state.last);
         if quiet > 2 * WINDOW || state.rate <= 0.0 {
             return if waiting == 0 { SOONEST } else { quiet.as_secs().clamp(SOONEST, LATEST) };
         }
@@ -69,26 +67,26 @@ impl Pace {
 mod tests {
     use super::*;
 
-    #[tokio::test(start_paused = true)]
-    async fn it_follows_the_queue() {
-        let pace = Pace::new();
-        assert_eq!(pace.seconds_for(0), 1);
-        tokio::time::advance(WINDOW).await;
-        pace.answered(100);
-        assert_eq!(pace.seconds_for(50), 1, "half a second is rounded up");
-        assert_eq!(pace.seconds_for(250), 3);
-        assert_eq!(pace.seconds_for(1_000_000), 30);
+    #[test]
+    fn it_follows_the_queue() {
+        let start = Instant::now();
+        let pace = Pace::new(start);
+        assert_eq!(pace.seconds_for(0, start), 1);
+        let later = start + WINDOW;
+        pace.answered(100, later);
+        assert_eq!(pace.seconds_for(50, later), 1, "half a second is rounded up");
+        assert_eq!(pace.seconds_for(250, later), 3);
+        assert_eq!(pace.seconds_for(1_000_000, later), 30);
     }
 
-    #[tokio::test(start_paused = true)]
-    async fn an_outage_is_waited_out_as_long_again() {
-        let pace = Pace::new();
-        tokio::time::advance(WINDOW).await;
-        pace.answered(100);
-        tokio::time::advance(Duration::from_secs(7)).await;
-        assert_eq!(pace.seconds_for(10), 7);
-        tokio::time::advance(Duration::from_secs(700)).await;
-        assert_eq!(pace.seconds_for(10), 30);
-        assert_eq!(pace.seconds_for(0), 1, "nobody waits: the next one may try");
+    #[test]
+    fn an_outage_is_waited_out_as_long_again() {
+        let start = Instant::now();
+        let pace = Pace::new(start);
+        pace.answered(100, start + WINDOW);
+        let after = |seconds| start + WINDOW + Duration::from_secs(seconds);
+        assert_eq!(pace.seconds_for(10, after(7)), 7);
+        assert_eq!(pace.seconds_for(10, after(700)), 30);
+        assert_eq!(pace.seconds_for(0, after(700)), 1, "nobody waits: the next one may try");
     }
 }

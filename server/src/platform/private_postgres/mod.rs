@@ -53,7 +53,14 @@ impl PrivatePostgresSettings {
     /// The settings for a data directory, with everything else by default.
     #[must_use]
     pub fn new(data_dir: impl Into<PathBuf>) -> Self {
-        Self { data_dir: data_dir.into(), binaries: None, run_as: None, shared_buffers_mib: None, durable: true, longest_restart_pause: keeper::LONGEST_PAUSE }
+        Self {
+            data_dir: data_dir.into(),
+            binaries: None,
+            run_as: None,
+            shared_buffers_mib: None,
+            durable: true,
+            longest_restart_pause: keeper::LONGEST_PAUSE,
+        }
     }
 }
 

@@ -53,7 +53,11 @@ impl Found {
         found.twice(&rows);
         found.delivered(world, &rows).await;
         for table in ["quarantine", "held_reading"] {
-            let count = super::super::count(&world.postgres.database.superuser_url, &format!("SELECT count(*) AS count FROM {table}")).await;
+            let count = super::super::count(
+                &world.postgres.database.superuser_url,
+                &format!("SELECT count(*) AS count FROM {table}"),
+            )
+            .await;
             if count > 0 {
                 found.wrong.push(format!("{count} rows in {table}: faults were blamed on payloads"));
             }
@@ -84,9 +88,13 @@ impl Found {
                     "29463-7" => row.value.as_deref().map(without_zeros) == Some(without_zeros(&kilograms(wanted))),
                     _ => true,
                 };
-                let right_time = device.is_scale || row.effective.starts_with(&measured_at(entry.number).format("%Y-%m-%dT%H:%M:%S").to_string());
+                let right_time = device.is_scale
+                    || row.effective.starts_with(&measured_at(entry.number).format("%Y-%m-%dT%H:%M:%S").to_string());
                 if !right_value || !right_time || row.version != 1 {
-                    self.wrong.push(format!("{what}: {} {:?} at {} version {}", row.code, row.value, row.effective, row.version));
+                    self.wrong.push(format!(
+                        "{what}: {} {:?} at {} version {}",
+                        row.code, row.value, row.effective, row.version
+                    ));
                 }
             }
         }
@@ -100,7 +108,8 @@ impl Found {
     fn twice(&mut self, rows: &[Row]) {
         let mut seen: HashMap<(&str, &str, &str), usize> = HashMap::new();
         for row in rows {
-            let what = if row.code == "29463-7" { row.value.as_deref().unwrap_or_default() } else { row.effective.as_str() };
+            let what =
+                if row.code == "29463-7" { row.value.as_deref().unwrap_or_default() } else { row.effective.as_str() };
             *seen.entry((&row.device, &row.code, what)).or_default() += 1;
         }
         let twice = seen.into_iter().filter(|(_, count)| *count > 1);
@@ -144,7 +153,13 @@ impl Found {
             longest = longest.max(*outage);
             let _ = writeln!(text, "| {} | {count} | {:.1} s |", kind.words(), outage.as_secs_f64());
         }
-        let _ = writeln!(text, "| **all, in {} s** | **{}** | **{:.1} s** |\n", took.as_secs(), settings.kills, longest.as_secs_f64());
+        let _ = writeln!(
+            text,
+            "| **all, in {} s** | **{}** | **{:.1} s** |\n",
+            took.as_secs(),
+            settings.kills,
+            longest.as_secs_f64()
+        );
         let rows: [(&str, u64); 10] = [
             ("requests sent", log.requests),
             ("… not answered (the connection broke)", log.unanswered),
@@ -165,9 +180,12 @@ impl Found {
     }
 
     pub fn assert_nothing_is_wrong(&self) {
-        for (what, list) in
-            [("lost", &self.lost), ("doubled", &self.doubled), ("under another patient", &self.wrong_patient), ("wrong", &self.wrong)]
-        {
+        for (what, list) in [
+            ("lost", &self.lost),
+            ("doubled", &self.doubled),
+            ("under another patient", &self.wrong_patient),
+            ("wrong", &self.wrong),
+        ] {
             assert!(list.is_empty(), "{what}: {} cases, such as {:?}", list.len(), &list[..list.len().min(5)]);
         }
         assert!(self.stored > 100, "the load was too small to show anything: {}", self.stored);

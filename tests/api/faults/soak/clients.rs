@@ -101,7 +101,8 @@ impl Load {
         while let Some(ended) = self.senders.join_next().await {
             ended.unwrap();
         }
-        let files: Vec<PathBuf> = std::fs::read_dir(self.folder.path()).unwrap().map(|entry| entry.unwrap().path()).collect();
+        let files: Vec<PathBuf> =
+            std::fs::read_dir(self.folder.path()).unwrap().map(|entry| entry.unwrap().path()).collect();
         let acknowledged = files.iter().flat_map(|file| read(file)).collect();
         let counters = &self.counters;
         Log {
@@ -196,7 +197,8 @@ impl Sender {
             } else {
                 vec![self.post(first, number).await]
             };
-            let acknowledged: Vec<Vec<String>> = answers.into_iter().filter_map(|answer| self.judge(number, answer)).collect();
+            let acknowledged: Vec<Vec<String>> =
+                answers.into_iter().filter_map(|answer| self.judge(number, answer)).collect();
             if acknowledged.windows(2).any(|pair| pair[0] != pair[1]) {
                 self.wrong(format!("twins got different ids: {acknowledged:?}"));
             }
@@ -217,7 +219,14 @@ impl Sender {
         } else {
             let time = measured_at(number);
             let small = |number: u32| u16::try_from(number).unwrap();
-            let time = [2025, small(time.month()), small(time.day()), small(time.hour()), small(time.minute()), small(time.second())];
+            let time = [
+                2025,
+                small(time.month()),
+                small(time.day()),
+                small(time.hour()),
+                small(time.minute()),
+                small(time.second()),
+            ];
             ("2A35", blood_pressure_at(value, 70, 62, time))
         };
         self.counters.requests.fetch_add(1, Ordering::SeqCst);

@@ -76,7 +76,8 @@ async fn transaction(body: Bytes, state: Data<Mutex<State>>) -> HttpResponse {
         assert_eq!((&resource["resourceType"], &entry["request"]["method"]), (&json!("Observation"), &json!("POST")));
         let identifier = resource["identifier"][0]["value"].as_str().unwrap().to_owned();
         let subject = resource["subject"]["reference"].as_str().unwrap().to_owned();
-        let conditional = entry["request"]["ifNoneExist"].as_str().is_some_and(|condition| condition.contains(&identifier));
+        let conditional =
+            entry["request"]["ifNoneExist"].as_str().is_some_and(|condition| condition.contains(&identifier));
         let place = format!("Observation/{identifier}");
         let status = if let Some(before) = state.shelf.get(&identifier) {
             let twin = !conditional || *before != subject;

@@ -175,7 +175,11 @@ async fn ready(world: &World, server: usize) {
         if anonymous.try_send(request).await.is_ok_and(|answer| answer.status == 200) {
             return;
         }
-        assert!(Instant::now() < patience, "a server is not ready after a minute; its last words:\n{}", slot.last_words());
+        assert!(
+            Instant::now() < patience,
+            "a server is not ready after a minute; its last words:\n{}",
+            slot.last_words()
+        );
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
 }
