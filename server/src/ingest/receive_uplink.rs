@@ -167,10 +167,11 @@ pub(super) async fn decode(
 ) -> Result<Submission, Error> {
     let channel = frames.first().map(|frame| frame.channel.as_str()).unwrap_or_default();
     let binding = app.decoders.for_model(&source.device.model, channel);
-    decode_with(app, source, received, frames, binding, Clocked::Measured).await
+    decode_with(app, source, received, frames, binding, Clocked::Measured, Some(ticket)).await
 }
 
-/// The same with that decoder and that offset of the device's clock.
+/// The same with that decoder and that offset of the device's clock; without a ticket a sandbox is waited for without end,
+/// which is for our own work only.
 pub(super) async fn decode_with(
     app: &Arc<App>,
     source: &KnownSource,
@@ -178,6 +179,7 @@ pub(super) async fn decode_with(
     frames: Vec<Frame>,
     binding: Result<Binding, Unbound>,
     clocked: Clocked,
+    ticket: Option<&Ticket>,
 ) -> Result<Submission, Error> {
     let mut submission = Submission {
         source: source.identity.clone(),
@@ -204,8 +206,13 @@ pub(super) async fn decode_with(
     let manifest = binding.decoder.manifest();
     submission.decoder = Some((manifest.name.clone(), manifest.version.clone()));
     let input = decoder_input(&source.device, &submission.received, frames);
-    let slot = app.intake.decode_slot(&app.decode_slots, ticket).await;
-    let permit = slot.map_err(|bound| app.intake.refusal(bound))?;
+    let permit = match ticket {
+        Some(ticket) => {
+            let slot = app.intake.decode_slot(&app.decode_slots, ticket).await;
+            slot.map_err(|bound| app.intake.refusal(bound))?
+        }
+        None => Arc::clone(&app.decode_slots).acquire_owned().await.map_err(Error::internal)?,
+    };
     let decoder = Arc::clone(&binding.decoder);
     let run = tokio::task::spawn_blocking(move || {
         let run = decoder.run(&input);

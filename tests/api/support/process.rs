@@ -18,27 +18,24 @@ pub struct ServerProcess {
 impl ServerProcess {
     /// Starts on a database that is there, at an address of its own, and waits until it is ready.
     pub async fn start(database: &TestDatabase, address: Option<SocketAddr>, environment: &[(&str, &str)]) -> Self {
-        Self::start_with(database, address, environment, Stdio::inherit()).await
+        let address = address.unwrap_or_else(free_address);
+        let mut process = Self::spawn(database, address, environment, Stdio::inherit());
+        process.ready().await;
+        process
     }
 
-    /// The same, with its log in a file.
-    pub async fn start_logging(
+    /// The same without waiting, with its log in a file.
+    pub fn spawn_logging(
         database: &TestDatabase,
-        address: Option<SocketAddr>,
+        address: SocketAddr,
         environment: &[(&str, &str)],
         log: &Path,
     ) -> Self {
         let log = File::options().create(true).append(true).open(log).unwrap();
-        Self::start_with(database, address, environment, log.into()).await
+        Self::spawn(database, address, environment, log.into())
     }
 
-    async fn start_with(
-        database: &TestDatabase,
-        address: Option<SocketAddr>,
-        environment: &[(&str, &str)],
-        log: Stdio,
-    ) -> Self {
-        let address = address.unwrap_or_else(free_address);
+    fn spawn(database: &TestDatabase, address: SocketAddr, environment: &[(&str, &str)], log: Stdio) -> Self {
         let data_dir = TempDir::new();
         let child = Command::new(env!("CARGO_BIN_EXE_afferent"))
             .arg("serve")
@@ -61,9 +58,7 @@ impl ServerProcess {
             .stdin(Stdio::null())
             .spawn()
             .expect("the server's binary starts");
-        let mut process = Self { child, address, _data_dir: data_dir };
-        process.ready().await;
-        process
+        Self { child, address, _data_dir: data_dir }
     }
 
     async fn ready(&mut self) {

@@ -65,7 +65,7 @@ pub(super) async fn read(app: &Arc<App>, item: &HeldItem, kept: Kept) -> Result<
     };
     let source = KnownSource { identity, device: kept.device };
     let clocked = Clocked::As(item.clock_offset_ms);
-    let mut submission = decode_with(app, &source, kept.received, frames, binding, clocked).await?;
+    let mut submission = decode_with(app, &source, kept.received, frames, binding, clocked, None).await?;
     submission.replay = true;
     // Its own keys were taken when it first came; it must not be taken for a repeat of itself.
     submission.keys = Vec::new();

@@ -165,7 +165,7 @@ async fn commit(app: &Arc<App>, submissions: &[&Submission]) -> Result<Vec<Answe
     match batch::store(app, submissions).await {
         Ok(answers) => Ok(answers),
         Err(Failure::RolledBack(error, _)) => Err(error),
-        Err(Failure::InDoubt(_)) => Err(Error::new(
+        Err(Failure::InDoubt { .. } | Failure::Silent) => Err(Error::new(
             Kind::Unavailable(2),
             "database.in-doubt",
             "The database went away while this was stored. GET the reading to see whether it was; doing it again is safe.",

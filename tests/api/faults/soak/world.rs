@@ -2,6 +2,7 @@
 //! devices go from patient to patient.
 
 use std::net::SocketAddr;
+use std::time::{Duration, Instant};
 
 use serde_json::json;
 use tokio::sync::Mutex;
@@ -45,11 +46,31 @@ impl Server {
 
     /// Starts its process, and waits until it is ready.
     pub async fn start(&self) {
+        let mut process = self.spawn();
+        let anonymous = Actor::new(format!("http://{}", self.address), None);
+        let started = Instant::now();
+        loop {
+            // As whoever keeps a service alive: one that could not start is started again.
+            if !process.is_alive() {
+                eprintln!("soak: a server ended while it started:\n{}", self.last_words());
+                tokio::time::sleep(Duration::from_millis(500)).await;
+                process = self.spawn();
+            }
+            let request = anonymous.request(reqwest::Method::GET, "/readyz").timeout(Duration::from_secs(2));
+            if anonymous.try_send(request).await.is_ok_and(|answer| answer.status == 200) {
+                break;
+            }
+            assert!(started.elapsed() < Duration::from_secs(120), "a server did not start:\n{}", self.last_words());
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        *self.process.lock().await = Some(process);
+    }
+
+    fn spawn(&self) -> ServerProcess {
         let folder = self.folder.path().to_str().unwrap().to_owned();
         let log = self.folder.path().join("log");
         let environment = [("AFFERENT_DATA_DIR", folder.as_str())];
-        let process = ServerProcess::start_logging(&self.proxy.database, Some(self.address), &environment, &log).await;
-        *self.process.lock().await = Some(process);
+        ServerProcess::spawn_logging(&self.proxy.database, self.address, &environment, &log)
     }
 
     /// The end of its log, for who has to find out.
