@@ -88,8 +88,9 @@ fn remedy_of_query(error: &DieselError) -> Remedy {
             | DatabaseErrorKind::UnableToSendCommand
             | DatabaseErrorKind::ReadOnlyTransaction
             | DatabaseErrorKind::SerializationFailure => Remedy::TryAgain,
-            // Diesel keeps the SQLSTATE to itself: what is left has to be told by its words.
-            DatabaseErrorKind::Unknown if is_of_the_server(information.message()) => Remedy::TryAgain,
+            // Diesel keeps the SQLSTATE to itself: what is left has to be told by its words. A missing partition is a check
+            // violation to Postgres.
+            _ if is_of_the_server(information.message()) => Remedy::TryAgain,
             _ => Remedy::FindTheItem,
         },
         DieselError::RollbackTransaction
@@ -139,6 +140,8 @@ mod tests {
         {
             assert_eq!(unknown(message), Remedy::FindTheItem, "{message}");
         }
+        let partition = "no partition of relation \"uplink\" found for row";
+        assert_eq!(remedy(&query(DatabaseErrorKind::CheckViolation, partition)), Remedy::TryAgain);
         let check = query(DatabaseErrorKind::CheckViolation, "violates check constraint \"plausible\"");
         assert_eq!(remedy(&check), Remedy::FindTheItem);
         assert_eq!(remedy(&query(DatabaseErrorKind::SerializationFailure, "")), Remedy::TryAgain);
