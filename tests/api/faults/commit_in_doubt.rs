@@ -41,7 +41,7 @@ fn ids(answer: &Value) -> Vec<&str> {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_commit_that_never_arrived_is_done_again() {
     let bench = Bench::set_up().await;
-    bench.proxy.arm(Cut::BeforeCommit);
+    bench.proxy.arm(Cut::Before);
     let answer = bench.clinic.cuff.uplink("2A35", &blood_pressure(1)).await.expect(201);
     assert_eq!((bench.proxy.cuts(), bench.fates()), (1, [0, 1, 0]));
     for id in ids(&answer) {
@@ -53,7 +53,7 @@ async fn a_commit_that_never_arrived_is_done_again() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_commit_whose_answer_was_lost_counts() {
     let bench = Bench::set_up().await;
-    bench.proxy.arm(Cut::AfterCommit);
+    bench.proxy.arm(Cut::After);
     let answer = bench.clinic.cuff.uplink("2A35", &blood_pressure(1)).await.expect(201);
     assert_eq!((bench.proxy.cuts(), bench.fates()), (1, [1, 0, 0]));
     for id in ids(&answer) {
@@ -69,7 +69,7 @@ async fn a_commit_that_is_still_on_its_way_is_waited_for() {
     bench.clinic.assign(&device, &bench.clinic.patient, "2020-01-01T00:00:00Z", None).await;
     // Without time and number: nothing would recognise a second try as the same.
     let late = Duration::from_secs(2);
-    bench.proxy.arm(Cut::LateCommit(late));
+    bench.proxy.arm(Cut::Late(late));
     let started = Instant::now();
     let answer = scale.uplink("2A9D", &weight(14_000)).await.expect(201);
     assert!(started.elapsed() >= late, "answered before Postgres had decided");
@@ -82,9 +82,7 @@ async fn a_commit_that_is_still_on_its_way_is_waited_for() {
 async fn what_was_known_before_needs_no_row_of_its_own() {
     let bench = Bench::set_up().await;
     let first = bench.with_key("key-1", blood_pressure(1)).await.expect(201);
-    for (number, cut) in
-        [Cut::BeforeCommit, Cut::AfterCommit, Cut::LateCommit(Duration::from_secs(1))].iter().enumerate()
-    {
+    for (number, cut) in [Cut::Before, Cut::After, Cut::Late(Duration::from_secs(1))].iter().enumerate() {
         bench.proxy.arm(*cut);
         let again = bench.with_key("key-1", blood_pressure(1)).await.expect(200);
         assert_eq!((&again["uplink"], ids(&again)), (&first["uplink"], ids(&first)), "{cut:?}");

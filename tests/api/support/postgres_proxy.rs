@@ -18,16 +18,16 @@ use tokio_util::sync::CancellationToken;
 
 use super::TestDatabase;
 
-/// Where a connection is cut.
+/// Where a connection is cut: at COMMIT.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Cut {
     /// COMMIT never reaches Postgres.
-    BeforeCommit,
+    Before,
     /// Postgres commits; its answer does not come back.
-    AfterCommit,
+    After,
     /// The server is cut off at once, and COMMIT reaches Postgres only after this time: the transaction is alive, and not
     /// there to be seen, when the server asks.
-    LateCommit(Duration),
+    Late(Duration),
 }
 
 /// A running proxy.
@@ -164,9 +164,9 @@ impl Link {
     async fn cut(&self, cut: Cut, message: &[u8], client: TcpStream, mut upstream: UnixStream) -> std::io::Result<()> {
         self.shared.cut.fetch_add(1, Ordering::SeqCst);
         let client = match cut {
-            Cut::BeforeCommit => return Ok(()),
-            Cut::AfterCommit => Some(client),
-            Cut::LateCommit(late) => {
+            Cut::Before => return Ok(()),
+            Cut::After => Some(client),
+            Cut::Late(late) => {
                 drop(client);
                 tokio::time::sleep(late).await;
                 None

@@ -103,7 +103,7 @@ impl Load {
         }
         let files: Vec<PathBuf> =
             std::fs::read_dir(self.folder.path()).unwrap().map(|entry| entry.unwrap().path()).collect();
-        let acknowledged = files.iter().flat_map(|file| read(file)).collect();
+        let acknowledged = files.iter().flat_map(read).collect();
         let counters = &self.counters;
         Log {
             acknowledged,

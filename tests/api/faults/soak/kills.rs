@@ -144,9 +144,9 @@ impl Kills {
             }
             Kind::ConnectionCut => assert!(server.proxy.cut_one(self.dice.roll(1000))),
             Kind::ConnectionsCut => assert!(server.proxy.cut_all()),
-            Kind::CutBeforeCommit => cut(world, which, Cut::BeforeCommit).await,
-            Kind::CutAfterCommit => cut(world, which, Cut::AfterCommit).await,
-            Kind::LateCommit => cut(world, which, Cut::LateCommit(Duration::from_secs(1))).await,
+            Kind::CutBeforeCommit => cut(world, which, Cut::Before).await,
+            Kind::CutAfterCommit => cut(world, which, Cut::After).await,
+            Kind::LateCommit => cut(world, which, Cut::Late(Duration::from_secs(1))).await,
         }
     }
 }
