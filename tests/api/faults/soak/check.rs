@@ -89,7 +89,9 @@ impl Found {
                     _ => true,
                 };
                 let right_time = device.is_scale
-                    || row.effective.starts_with(&measured_at(entry.number).format("%Y-%m-%dT%H:%M:%S").to_string());
+                    || row
+                        .effective
+                        .starts_with(&measured_at(entry.device, entry.number).format("%Y-%m-%dT%H:%M:%S").to_string());
                 if !right_value || !right_time || row.version != 1 {
                     self.wrong.push(format!(
                         "{what}: {} {:?} at {} version {}",

@@ -126,10 +126,11 @@ fn read(file: &PathBuf) -> Vec<Acknowledged> {
     text.lines().map(line).collect()
 }
 
-/// When payload `number` of a cuff was measured, by the clock on the wall of the clinic.
-pub fn measured_at(number: u32) -> DateTime<FixedOffset> {
+/// When payload `number` of a cuff was measured, by the clock on the wall of the clinic. Each cuff has a day of its own: two
+/// that measure one patient in the same minute would be flagged as one measurement by two routes, which does not travel.
+pub fn measured_at(device: usize, number: u32) -> DateTime<FixedOffset> {
     let first = DateTime::parse_from_rfc3339("2025-06-01T00:00:00+02:00").unwrap();
-    first + TimeDelta::seconds(number.into())
+    first + TimeDelta::days(device.try_into().unwrap()) + TimeDelta::seconds(number.into())
 }
 
 /// The first value of a payload: systolic pressure in mmHg, or weight in steps of 5 g.
@@ -170,7 +171,8 @@ impl Sender {
 
     /// The next patient wears the device from now on, for so many payloads.
     async fn hand_over(&mut self, turn: u32) {
-        let (from, until) = (measured_at(turn * self.worn), measured_at((turn + 1) * self.worn));
+        let (from, until) =
+            (measured_at(self.place, turn * self.worn), measured_at(self.place, (turn + 1) * self.worn));
         let wish = json!({
             "patient": self.patients[wearer_in(self.place, turn)], "from": from.to_rfc3339(), "until": until.to_rfc3339(),
         });
@@ -217,7 +219,7 @@ impl Sender {
         let (channel, frame) = if self.device.is_scale {
             ("2A9D", weight(value))
         } else {
-            let time = measured_at(number);
+            let time = measured_at(self.place, number);
             let small = |number: u32| u16::try_from(number).unwrap();
             let time = [
                 2025,
