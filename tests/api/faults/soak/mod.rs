@@ -104,7 +104,7 @@ async fn a_short_run() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "takes a quarter of an hour: make soak"]
+#[ignore = "takes ten minutes: make soak"]
 async fn the_long_run() {
     run(Settings::long(&std::env::var("AFFERENT_SOAK").unwrap_or_default())).await;
 }
