@@ -64,18 +64,24 @@ struct Inserted {
 
 /// Stores readings that are not there yet and answers the ids of those it stored. Rows must be sorted by tenant and
 /// identifier, so that two batches cannot wait for each other; a twin in flight is waited for.
-pub(crate) async fn insert_readings(mut conn: &AsyncPgConnection, rows: &[NewReading]) -> QueryResult<Vec<String>> {
-    let category_ids = |row: &NewReading| {
+pub(crate) async fn insert_readings(mut conn: &AsyncPgConnection, rows: &[&NewReading]) -> QueryResult<Vec<String>> {
+    // Nearly always there is one category. Arrays of arrays cannot be unnested by row, and parsing a text into an array costs
+    // more than all other columns together, so that only what is not one goes that way.
+    let one_category = |row: &&NewReading| match row.category_ids.as_slice() {
+        [one] => Some(*one),
+        _ => None,
+    };
+    let other_categories = |row: &&NewReading| {
         let ids: Vec<String> = row.category_ids.iter().map(ToString::to_string).collect();
-        format!("{{{}}}", ids.join(","))
+        (row.category_ids.len() != 1).then(|| format!("{{{}}}", ids.join(",")))
     };
     let inserted: Vec<Inserted> = diesel::sql_query(
         "INSERT INTO observation (tenant_id, id, version, last_updated, identifier_system, identifier_value, status, code_id, category_ids, \
             patient_id, subject_type, subject_id, device_id, effective_low, effective_high, value_number, value_unit, counted, \
             uplink_id, received_at, assignment_id, content_hash, decoder_name, decoder_version, observed_at, body) \
-         SELECT t, i, 1, lu, isy, iv, st, co, ca::bigint[], p, 'Patient', p, d, el, eh, vn, vu, c, u, r, a, ch, dn, dv, oa, b \
-         FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23) \
-              AS x(t, i, lu, isy, iv, st, co, ca, p, d, el, eh, vn, vu, c, u, r, a, ch, dn, dv, oa, b) \
+         SELECT t, i, 1, lu, isy, iv, st, co, coalesce(cs::bigint[], ARRAY[ca]), p, 'Patient', p, d, el, eh, vn, vu, c, u, r, a, ch, dn, dv, oa, b \
+         FROM unnest($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24) \
+              AS x(t, i, lu, isy, iv, st, co, ca, cs, p, d, el, eh, vn, vu, c, u, r, a, ch, dn, dv, oa, b) \
          ON CONFLICT (tenant_id, identifier_value, identifier_system) DO NOTHING RETURNING id",
     )
     .bind::<Array<SqlUuid>, _>(rows.iter().map(|row| row.tenant).collect::<Vec<_>>())
@@ -85,7 +91,8 @@ pub(crate) async fn insert_readings(mut conn: &AsyncPgConnection, rows: &[NewRea
     .bind::<Array<Text>, _>(rows.iter().map(|row| row.identifier_value.as_str()).collect::<Vec<_>>())
     .bind::<Array<Text>, _>(rows.iter().map(|row| row.status).collect::<Vec<_>>())
     .bind::<Array<BigInt>, _>(rows.iter().map(|row| row.code_id).collect::<Vec<_>>())
-    .bind::<Array<Text>, _>(rows.iter().map(category_ids).collect::<Vec<_>>())
+    .bind::<Array<Nullable<BigInt>>, _>(rows.iter().map(one_category).collect::<Vec<_>>())
+    .bind::<Array<Nullable<Text>>, _>(rows.iter().map(other_categories).collect::<Vec<_>>())
     .bind::<Array<Text>, _>(rows.iter().map(|row| row.patient_id.as_str()).collect::<Vec<_>>())
     .bind::<Array<Text>, _>(rows.iter().map(|row| row.device_id.as_str()).collect::<Vec<_>>())
     .bind::<Array<Timestamptz>, _>(rows.iter().map(|row| row.effective_low).collect::<Vec<_>>())

@@ -42,7 +42,12 @@ pub(crate) async fn readings_stored(conn: &AsyncPgConnection, readings: &[Stored
             }
         }
     }
-    insert_deliveries(conn, &born).await
+    // What was just made has no delivery yet; only a later version can meet one.
+    let (first, later): (Vec<_>, Vec<_>) = born.into_iter().partition(|delivery| delivery.version == 1);
+    if !first.is_empty() {
+        deliveries::insert_first(conn, &first).await?;
+    }
+    insert_deliveries(conn, &later).await
 }
 
 /// Inserts deliveries; the newest version wins, within `rows` and against what waits already.
@@ -52,7 +57,7 @@ pub(crate) async fn readings_stored(conn: &AsyncPgConnection, readings: &[Stored
 pub(crate) async fn insert_deliveries(conn: &AsyncPgConnection, rows: &[NewDelivery]) -> QueryResult<()> {
     let rows = newest(rows);
     if !rows.is_empty() {
-        deliveries::insert(conn, &rows).await?;
+        deliveries::insert_or_merge(conn, &rows).await?;
     }
     Ok(())
 }

@@ -21,6 +21,7 @@ mod reassign;
 mod receive_uplink;
 mod replay_uplink;
 pub mod retention;
+mod run_decoder;
 mod sources;
 mod store;
 pub mod trial;

@@ -15,6 +15,7 @@ use super::frames;
 use super::intake::Ticket;
 use super::interpret::{self, InterpretContext};
 use super::model::{Found, Receipt, Received, Submission, TransportKey, Verdict};
+use super::run_decoder::run_decoder;
 use super::sources::KnownSource;
 use crate::app::App;
 use crate::error::{Error, Kind};
@@ -206,21 +207,7 @@ pub(super) async fn decode_with(
     let manifest = binding.decoder.manifest();
     submission.decoder = Some((manifest.name.clone(), manifest.version.clone()));
     let input = decoder_input(&source.device, &submission.received, frames);
-    let permit = match ticket {
-        Some(ticket) => {
-            let slot = app.intake.decode_slot(&app.decode_slots, ticket).await;
-            slot.map_err(|bound| app.intake.refusal(bound))?
-        }
-        None => Arc::clone(&app.decode_slots).acquire_owned().await.map_err(Error::internal)?,
-    };
-    let decoder = Arc::clone(&binding.decoder);
-    let run = tokio::task::spawn_blocking(move || {
-        let run = decoder.run(&input);
-        drop(permit);
-        run
-    })
-    .await
-    .map_err(Error::internal)?;
+    let run = run_decoder(app, &binding.decoder, input, ticket).await?;
     app.metrics.decode_seconds.observe(run.stats.elapsed.as_secs_f64());
     app.metrics.decode_fuel.inc_by(run.stats.fuel_used);
     let correction = match (&run.result, clocked) {

@@ -72,30 +72,44 @@ pub(crate) struct Wanted {
     pub(crate) limit: i64,
 }
 
-/// Stores deliveries. One that waits already for an older version takes the newer one; one that was given up waits again,
-/// since the newer version may be what the receiver takes. While an earlier attempt may still be in flight, its time is kept.
+/// Rows whose resource was made in the same transaction: no delivery can be there for them yet.
+const FIRST: &str = "INSERT INTO delivery AS d (tenant_id, id, endpoint_id, resource_type, resource_id, version, lane) \
+    SELECT * FROM unnest($1, $2, $3, $4, $5, $6, $7)";
+
+/// Rows that may meet one that waits already. That one takes the newer version; one that was given up waits again, since the
+/// newer version may be what the receiver takes. While an earlier attempt may still be in flight, its time is kept.
+const MERGING: &str = "INSERT INTO delivery AS d (tenant_id, id, endpoint_id, resource_type, resource_id, version, lane) \
+    SELECT * FROM unnest($1, $2, $3, $4, $5, $6, $7) \
+    ON CONFLICT (tenant_id, endpoint_id, resource_type, resource_id) DO UPDATE SET \
+        version = excluded.version, lane = excluded.lane, state = 'pending', attempts = 0, updated_at = now(), \
+        created_at = CASE WHEN d.state = 'dead' THEN now() ELSE d.created_at END, \
+        next_attempt_at = CASE WHEN d.state = 'pending' AND d.ambiguous THEN d.next_attempt_at ELSE now() END \
+    WHERE d.version < excluded.version";
+
+/// Stores deliveries of resources that were made in the same transaction.
+pub(crate) async fn insert_first(conn: &AsyncPgConnection, rows: &[NewDelivery]) -> QueryResult<usize> {
+    insert(FIRST, conn, rows).await
+}
+
+/// Stores deliveries; one that waits already for an older version takes the newer one.
 ///
 /// No endpoint and resource may occur twice in `rows`, and they must be sorted: see `insert_deliveries`.
-pub(crate) async fn insert(mut conn: &AsyncPgConnection, rows: &[NewDelivery]) -> QueryResult<usize> {
-    diesel::sql_query(
-        "INSERT INTO delivery AS d (tenant_id, id, endpoint_id, resource_type, resource_id, version, lane) \
-         SELECT * FROM unnest($1, $2, $3, $4, $5, $6, $7) \
-         ON CONFLICT (tenant_id, endpoint_id, resource_type, resource_id) DO UPDATE SET \
-             version = excluded.version, lane = excluded.lane, state = 'pending', attempts = 0, updated_at = now(), \
-             created_at = CASE WHEN d.state = 'dead' THEN now() ELSE d.created_at END, \
-             next_attempt_at = CASE WHEN d.state = 'pending' AND d.ambiguous THEN d.next_attempt_at ELSE now() END \
-         WHERE d.version < excluded.version",
-    )
-    .bind::<Array<SqlUuid>, _>(rows.iter().map(|row| row.tenant).collect::<Vec<_>>())
-    .bind::<Array<SqlUuid>, _>(rows.iter().map(|_row| DeliveryId::generate()).collect::<Vec<_>>())
-    .bind::<Array<SqlUuid>, _>(rows.iter().map(|row| row.endpoint).collect::<Vec<_>>())
-    .bind::<Array<Text>, _>(rows.iter().map(|row| row.resource_type).collect::<Vec<_>>())
-    .bind::<Array<Text>, _>(rows.iter().map(|row| row.resource_id.as_str()).collect::<Vec<_>>())
-    .bind::<Array<Integer>, _>(rows.iter().map(|row| row.version).collect::<Vec<_>>())
-    .bind::<Array<SmallInt>, _>(rows.iter().map(|row| row.lane).collect::<Vec<_>>())
-    .prepared()
-    .execute(&mut conn)
-    .await
+pub(crate) async fn insert_or_merge(conn: &AsyncPgConnection, rows: &[NewDelivery]) -> QueryResult<usize> {
+    insert(MERGING, conn, rows).await
+}
+
+async fn insert(statement: &'static str, mut conn: &AsyncPgConnection, rows: &[NewDelivery]) -> QueryResult<usize> {
+    diesel::sql_query(statement)
+        .bind::<Array<SqlUuid>, _>(rows.iter().map(|row| row.tenant).collect::<Vec<_>>())
+        .bind::<Array<SqlUuid>, _>(rows.iter().map(|_row| DeliveryId::generate()).collect::<Vec<_>>())
+        .bind::<Array<SqlUuid>, _>(rows.iter().map(|row| row.endpoint).collect::<Vec<_>>())
+        .bind::<Array<Text>, _>(rows.iter().map(|row| row.resource_type).collect::<Vec<_>>())
+        .bind::<Array<Text>, _>(rows.iter().map(|row| row.resource_id.as_str()).collect::<Vec<_>>())
+        .bind::<Array<Integer>, _>(rows.iter().map(|row| row.version).collect::<Vec<_>>())
+        .bind::<Array<SmallInt>, _>(rows.iter().map(|row| row.lane).collect::<Vec<_>>())
+        .prepared()
+        .execute(&mut conn)
+        .await
 }
 
 #[derive(QueryableByName)]

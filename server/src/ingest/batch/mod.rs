@@ -55,7 +55,7 @@ pub(super) async fn store(app: &Arc<App>, submissions: &[&Submission]) -> Result
     keys::release_refused(conn, submissions, &answers, &taken).await?;
     let mut plans = plan(app, submissions, &answers, wearers, sights, &codes)?;
     duplicates::flag(app, conn, submissions, &mut plans).await?;
-    let (inserted, known) = insert_observations(app, conn, &mut plans).await?;
+    let (inserted, known) = insert_observations(app, conn, &plans).await?;
     let (changes, revised) = revise::revise(app, conn, &plans, &inserted, &known).await?;
     let outcome = settle(submissions, &mut answers, plans, &inserted, &known, &changes);
 
@@ -132,13 +132,13 @@ fn key_rows(submissions: &[&Submission], refusals: &[Option<Refusal>]) -> Vec<Ke
 async fn insert_observations(
     app: &App,
     conn: &diesel_async::AsyncPgConnection,
-    plans: &mut [Vec<Plan>],
+    plans: &[Vec<Plan>],
 ) -> Result<(HashSet<String>, HashMap<ReadingKey, StoredReading>), Failure> {
-    let mut rows: Vec<NewReading> = plans
+    let mut rows: Vec<&NewReading> = plans
         .iter()
         .flatten()
         .filter_map(|plan| match plan {
-            Plan::Store(planned) => Some(planned.row.clone()),
+            Plan::Store(planned) => Some(&planned.row),
             _ => None,
         })
         .collect();

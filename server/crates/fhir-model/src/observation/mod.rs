@@ -3,6 +3,9 @@
 
 mod author;
 mod index;
+mod json;
+#[cfg(test)]
+mod typed;
 
 use std::sync::Arc;
 
