@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use anyhow::{Context, anyhow};
+use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 use db::{DeviceId, HubId, TenantId, TenantScope};
 use diesel_async::AsyncPgConnection;
@@ -41,6 +42,10 @@ pub struct DeviceSnapshot {
     pub active: bool,
     /// How long equal bytes without time or sequence count as a repeat.
     pub repeat_window: Duration,
+    /// When its enrolment was changed last: with the tenant's zone it tells the commit whether this is still how things are.
+    pub updated_at: DateTime<Utc>,
+    /// The zone of its tenant.
+    pub tenant_zone: String,
     /// Whether one of its wearers has another device at the same time: a measurement may come by two routes then.
     pub has_rivals: bool,
 }
@@ -95,6 +100,8 @@ pub async fn load_device(
         variables,
         variables_version: row.variables_version,
         repeat_window: REPEAT_WINDOW,
+        updated_at: row.updated_at,
+        tenant_zone: owner.time_zone,
         has_rivals: store::assignment::has_rivals(conn, tenant, device).await?,
     }))
 }

@@ -167,6 +167,10 @@ pub struct Submission {
     pub warnings: Vec<String>,
     /// Whether the wearer has another device too: the same measurement may come by another route.
     pub has_rivals: bool,
+    /// When the device's enrolment was changed last, as far as the decode knew.
+    pub device_updated_at: DateTime<Utc>,
+    /// The tenant's zone, as far as the decode knew.
+    pub tenant_zone: String,
     /// Its frames, without their bytes.
     pub frames: Vec<FrameFacts>,
     /// Keys under which the same uplink is recognised.

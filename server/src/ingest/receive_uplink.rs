@@ -16,7 +16,7 @@ use super::intake::Ticket;
 use super::interpret::{self, InterpretContext};
 use super::model::{Found, Receipt, Received, Submission, TransportKey, Verdict};
 use super::run_decoder::run_decoder;
-use super::sources::KnownSource;
+use super::sources::{self, KnownSource};
 use crate::app::App;
 use crate::error::{Error, Kind};
 use crate::fleet::{Binding, DeviceSnapshot, Unbound};
@@ -83,7 +83,11 @@ async fn receive_counted(
     if let Some(key) = &upload.idempotency_key {
         submission.keys.push(TransportKey::idempotency(check_key(key)?, received_at));
     }
-    app.intake.submit(submission, ticket).await
+    let answer = app.intake.submit(submission, ticket).await;
+    if answer.as_ref().is_err_and(sources::is_stale) {
+        app.sources.forget(&upload.token).await;
+    }
+    answer
 }
 
 /// The raw side and the frames of a request; everything about its form is checked here.
@@ -190,6 +194,8 @@ pub(super) async fn decode_with(
         decoder: None,
         warnings: Vec::new(),
         has_rivals: source.device.has_rivals,
+        device_updated_at: source.device.updated_at,
+        tenant_zone: source.device.tenant_zone.clone(),
         frames: frames::facts(&frames),
         keys: Vec::new(),
         replay: false,

@@ -21,7 +21,12 @@ const BRIEF_BYTES: usize = 16 * 1024;
 ///
 /// # Errors
 /// 503 when the threads are busy for longer than an uplink may wait; 500 when the runtime ends.
-pub(super) async fn run_decoder(app: &App, decoder: &Arc<Decoder>, input: Input, ticket: Option<&Ticket>) -> Result<Run<Outcome>, Error> {
+pub(super) async fn run_decoder(
+    app: &App,
+    decoder: &Arc<Decoder>,
+    input: Input,
+    ticket: Option<&Ticket>,
+) -> Result<Run<Outcome>, Error> {
     let bytes: usize = input.frames.iter().map(|frame| frame.data.len()).sum();
     if bytes <= BRIEF_BYTES
         && let Some(run) = decoder.run_briefly(&input, BRIEF_FUEL)

@@ -1,6 +1,8 @@
-//! Which device a token belongs to, remembered for a second.
+//! Which device a token belongs to, remembered for some minutes.
 //!
-//! The memory only saves the look-up: revocation and deactivation are asked again inside the commit transaction.
+//! The memory only saves the look-up, which would cost more than all the rest of an uplink. The truth is asked inside the
+//! commit transaction, for a whole batch at once: whether token, device and tenant may still send, and whether the settings
+//! that the uplink was decoded with are those of now. What is no longer so is forgotten here at once, in every process.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,8 +18,11 @@ use crate::identity::{SourceIdentity, SourceKind, TokenHash, identify_source};
 
 /// Sources remembered at most; each takes a few hundred bytes.
 const REMEMBERED: u64 = 100_000;
-/// How long an answer is good for.
-const GOOD_FOR: Duration = Duration::from_secs(1);
+/// How long an answer is kept. Only what the commit does not ask again can be that old: whether a wearer of the device got a
+/// second one, by which a measurement may come twice.
+const GOOD_FOR: Duration = Duration::from_secs(300);
+
+const CHANGED: &str = "source.changed";
 
 /// A source that may send.
 pub struct KnownSource {
@@ -47,6 +52,12 @@ impl Sources {
     pub async fn device(&self, app: &App, token: &str) -> Result<Arc<KnownSource>, Error> {
         let hash: TokenHash = Sha256::digest(token.as_bytes()).into();
         self.known.try_get_with(hash, look_up(app, &hash)).await.map_err(|shared: Arc<Error>| shared.again())
+    }
+
+    /// Forgets a token, so that the next uplink is looked up.
+    pub(super) async fn forget(&self, token: &str) {
+        let hash: TokenHash = Sha256::digest(token.as_bytes()).into();
+        self.known.invalidate(&hash).await;
     }
 }
 
@@ -81,4 +92,18 @@ pub(super) fn deactivated() -> Error {
         "source.deactivated",
         "This device is deactivated: nothing was kept. Activate it, then send again.",
     )
+}
+
+/// The source was decoded with settings that were changed meanwhile.
+pub(super) fn changed() -> Error {
+    Error::new(
+        Kind::Unavailable(1),
+        CHANGED,
+        "The settings of this device were changed a moment ago; nothing was kept. Send it again: it is read with the new ones then.",
+    )
+}
+
+/// Whether what is remembered of a source is not so any more.
+pub(super) fn is_stale(error: &Error) -> bool {
+    error.code() == CHANGED || matches!(error.kind(), Kind::Unauthenticated | Kind::Forbidden)
 }

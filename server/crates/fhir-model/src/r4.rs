@@ -1,17 +1,21 @@
-//! The one module that names fhirbolt: the R4 types that the host authors with, and how they become text.
+//! The one module that names fhirbolt: the R4 types that the host authors with, and how they become text. Observations are
+//! written directly (`observation/author.rs`), and held against these types in tests.
 //!
 //! `Resource` and `Bundle` are never named, here or elsewhere: they would bring the (de)serializers of all 148
 //! resources into the binary. Nothing is parsed with fhirbolt either, because it loses decimals.
 
+pub(crate) use fhirbolt::model::r4::resources::{Device, DeviceDeviceName, DeviceVersion};
+#[cfg(test)]
 pub(crate) use fhirbolt::model::r4::resources::{
-    Device, DeviceDeviceName, DeviceVersion, Observation, ObservationComponent, ObservationComponentValue,
-    ObservationEffective, ObservationValue,
+    Observation, ObservationComponent, ObservationComponentValue, ObservationEffective, ObservationValue,
 };
+pub(crate) use fhirbolt::model::r4::types::{CodeableConcept, Coding, Identifier, Meta, Reference};
+#[cfg(test)]
 pub(crate) use fhirbolt::model::r4::types::{
-    Annotation, CodeableConcept, Coding, Duration, Extension, ExtensionValue, Identifier, Meta, Period, Quantity,
-    Reference, SampledData,
+    Annotation, Duration, Extension, ExtensionValue, Period, Quantity, SampledData,
 };
 
+#[cfg(test)]
 use crate::vitals;
 
 /// Why a resource could not be written: a required element is missing, or a number is no number.
@@ -26,6 +30,7 @@ impl AuthorError {
     }
 }
 
+#[cfg(test)]
 /// The Observation as compact JSON, elements in FHIR's order.
 pub(crate) fn observation_text(resource: &Observation) -> Result<String, AuthorError> {
     fhirbolt::json::to_string(resource, None).map_err(|error| AuthorError(error.to_string()))
@@ -36,6 +41,7 @@ pub(crate) fn device_text(resource: &Device) -> Result<String, AuthorError> {
     fhirbolt::json::to_string(resource, None).map_err(|error| AuthorError(error.to_string()))
 }
 
+#[cfg(test)]
 pub(crate) fn coding(coding: &vitals::Coding) -> Coding {
     Coding {
         system: Some(coding.system.as_str().into()),
@@ -45,6 +51,7 @@ pub(crate) fn coding(coding: &vitals::Coding) -> Coding {
     }
 }
 
+#[cfg(test)]
 pub(crate) fn concept(concept: &vitals::Concept) -> CodeableConcept {
     CodeableConcept {
         coding: concept.codings.iter().map(coding).collect(),
@@ -59,6 +66,7 @@ pub(crate) fn coded(system: &str, code: &str) -> CodeableConcept {
     CodeableConcept { coding: vec![coding], ..CodeableConcept::default() }
 }
 
+#[cfg(test)]
 /// A concept of one coding alone.
 pub(crate) fn single(one: &vitals::Coding) -> CodeableConcept {
     CodeableConcept { coding: vec![coding(one)], ..CodeableConcept::default() }

@@ -34,12 +34,7 @@ pub(super) async fn store(app: &Arc<App>, submissions: &[&Submission]) -> Result
     let questions = wearer_questions(submissions);
     let reading_keys = held::keys(submissions);
     let (refusals, mut wearers, seen) = try_join3(
-        store::refusals(
-            &transaction,
-            submissions.iter().map(|s| s.source.credential).collect(),
-            submissions.iter().map(|s| s.tenant()).collect(),
-            submissions.iter().map(|s| s.device).collect(),
-        ),
+        store::refusals(&transaction, submissions),
         store::wearers(&transaction, &questions),
         held::look(&transaction, submissions, &reading_keys),
     )

@@ -190,6 +190,7 @@ pub(super) fn early_answers(
             _ if submission.order.is_some() => None,
             Some(Refusal::Revoked) => Some(Err(sources::unknown())),
             Some(Refusal::Inactive) => Some(Err(sources::deactivated())),
+            Some(Refusal::Changed) => Some(Err(sources::changed())),
             None => repeated(submission, taken),
         })
         .collect()

@@ -1,7 +1,7 @@
 //! What the commit asks before it writes: may the sources send, and who wore the devices.
 
 use chrono::{DateTime, Utc};
-use db::{AssignmentId, Constant as _, CredentialId, DeviceId, TenantId};
+use db::{AssignmentId, Constant as _, DeviceId, TenantId};
 use diesel::prelude::*;
 use diesel::sql_types::{Array, BigInt, Bool, Nullable, Text, Timestamptz, Uuid as SqlUuid};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
@@ -15,6 +15,8 @@ pub enum Refusal {
     Revoked,
     /// It, or its tenant, was deactivated.
     Inactive,
+    /// Its settings are no longer those that it was decoded with.
+    Changed,
 }
 
 #[derive(QueryableByName)]
@@ -24,24 +26,22 @@ struct RefusalRow {
 }
 
 /// For each source in order: whether it may send now.
-pub async fn refusals(
-    mut conn: &AsyncPgConnection,
-    credentials: Vec<CredentialId>,
-    tenants: Vec<TenantId>,
-    devices: Vec<DeviceId>,
-) -> QueryResult<Vec<Option<Refusal>>> {
+pub async fn refusals(mut conn: &AsyncPgConnection, submissions: &[&Submission]) -> QueryResult<Vec<Option<Refusal>>> {
     let rows: Vec<RefusalRow> = diesel::sql_query(
         "SELECT CASE WHEN s.credential <> '00000000-0000-0000-0000-000000000000' AND (c.id IS NULL OR c.revoked_at IS NOT NULL) THEN 'revoked' \
-                     WHEN NOT coalesce(t.active, false) OR NOT coalesce(d.active, false) OR d.enrolled_until <= now() THEN 'inactive' END AS refusal \
-         FROM unnest($1, $2, $3) WITH ORDINALITY AS s(credential, tenant, device, n) \
+                     WHEN NOT coalesce(t.active, false) OR NOT coalesce(d.active, false) OR d.enrolled_until <= now() THEN 'inactive' \
+                     WHEN d.updated_at <> s.updated_at OR t.time_zone <> s.zone THEN 'changed' END AS refusal \
+         FROM unnest($1, $2, $3, $4, $5) WITH ORDINALITY AS s(credential, tenant, device, updated_at, zone, n) \
          LEFT JOIN source_credential c ON c.id = s.credential \
          LEFT JOIN tenant t ON t.id = s.tenant \
          LEFT JOIN device d ON d.tenant_id = s.tenant AND d.id = s.device \
          ORDER BY s.n",
     )
-    .bind::<Array<SqlUuid>, _>(credentials)
-    .bind::<Array<SqlUuid>, _>(tenants)
-    .bind::<Array<SqlUuid>, _>(devices)
+    .bind::<Array<SqlUuid>, _>(submissions.iter().map(|s| s.source.credential).collect::<Vec<_>>())
+    .bind::<Array<SqlUuid>, _>(submissions.iter().map(|s| s.tenant()).collect::<Vec<_>>())
+    .bind::<Array<SqlUuid>, _>(submissions.iter().map(|s| s.device).collect::<Vec<_>>())
+    .bind::<Array<Timestamptz>, _>(submissions.iter().map(|s| s.device_updated_at).collect::<Vec<_>>())
+    .bind::<Array<Text>, _>(submissions.iter().map(|s| s.tenant_zone.as_str()).collect::<Vec<_>>())
     .prepared()
     .load(&mut conn)
     .await?;
@@ -49,6 +49,7 @@ pub async fn refusals(
         .into_iter()
         .map(|row| match row.refusal.as_deref() {
             Some("revoked") => Some(Refusal::Revoked),
+            Some("changed") => Some(Refusal::Changed),
             Some(_) => Some(Refusal::Inactive),
             None => None,
         })
