@@ -77,17 +77,33 @@ async fn receive_counted(
     app.ingest_limits.check(&source.identity.credential.0)?;
     let (body, ticket) = body.await?;
     let received_at = app.clock.now();
-    let (received, frames) = read(&upload, &body, received_at)?;
-    drop(body);
-    let mut submission = decode(app, &source, received, frames, &ticket).await?;
-    if let Some(key) = &upload.idempotency_key {
-        submission.keys.push(TransportKey::idempotency(check_key(key)?, received_at));
-    }
-    let answer = app.intake.submit(submission, ticket).await;
+    let mut answer = receive_from(app, &source, &upload, &body, received_at, ticket).await;
     if answer.as_ref().is_err_and(sources::is_stale) {
         app.sources.forget(&upload.token).await;
     }
+    if answer.as_ref().is_err_and(sources::is_changed) {
+        // Nothing was kept of what was read with the old settings: once more with those of now.
+        let source = app.sources.device(app, &upload.token).await?;
+        let ticket = app.intake.admit(body.len()).map_err(|bound| app.intake.refusal(bound))?;
+        answer = receive_from(app, &source, &upload, &body, received_at, ticket).await;
+    }
     answer
+}
+
+async fn receive_from(
+    app: &Arc<App>,
+    source: &KnownSource,
+    upload: &Upload,
+    body: &Bytes,
+    received_at: DateTime<Utc>,
+    ticket: Ticket,
+) -> Result<Receipt, Error> {
+    let (received, frames) = read(upload, body, received_at)?;
+    let mut submission = decode(app, source, received, frames, &ticket).await?;
+    if let Some(key) = &upload.idempotency_key {
+        submission.keys.push(TransportKey::idempotency(check_key(key)?, received_at));
+    }
+    app.intake.submit(submission, ticket).await
 }
 
 /// The raw side and the frames of a request; everything about its form is checked here.

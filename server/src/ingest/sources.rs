@@ -103,7 +103,12 @@ pub(super) fn changed() -> Error {
     )
 }
 
+/// Whether the commit said [`changed`].
+pub(super) fn is_changed(error: &Error) -> bool {
+    error.code() == CHANGED
+}
+
 /// Whether what is remembered of a source is not so any more.
 pub(super) fn is_stale(error: &Error) -> bool {
-    error.code() == CHANGED || matches!(error.kind(), Kind::Unauthenticated | Kind::Forbidden)
+    is_changed(error) || matches!(error.kind(), Kind::Unauthenticated | Kind::Forbidden)
 }

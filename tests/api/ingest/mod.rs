@@ -9,5 +9,6 @@ mod meaning;
 mod quarantine;
 mod repeats;
 mod retention;
+mod settings;
 mod slots;
 mod times;
