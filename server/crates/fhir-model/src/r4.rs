@@ -9,11 +9,11 @@ pub(crate) use fhirbolt::model::r4::resources::{Device, DeviceDeviceName, Device
 pub(crate) use fhirbolt::model::r4::resources::{
     Observation, ObservationComponent, ObservationComponentValue, ObservationEffective, ObservationValue,
 };
-pub(crate) use fhirbolt::model::r4::types::{CodeableConcept, Coding, Identifier, Meta, Reference};
 #[cfg(test)]
 pub(crate) use fhirbolt::model::r4::types::{
     Annotation, Duration, Extension, ExtensionValue, Period, Quantity, SampledData,
 };
+pub(crate) use fhirbolt::model::r4::types::{CodeableConcept, Coding, Identifier, Meta, Reference};
 
 #[cfg(test)]
 use crate::vitals;

@@ -24,9 +24,33 @@ fn set(words: &[&str]) -> HashSet<String> {
 
 fn registry() -> Registry {
     Registry {
-        kinds: set(&["body-weight"]),
+        kinds: set(&[
+            "blood-pressure",
+            "blood-pressure-diastolic",
+            "blood-pressure-mean",
+            "blood-pressure-systolic",
+            "body-mass-index",
+            "body-temperature",
+            "body-weight",
+            "heart-rate",
+            "oxygen-saturation",
+            "steps",
+            "steps-day",
+        ]),
         units: set(&["kg", "mV"]),
-        flags: set(&["test"]),
+        flags: set(&[
+            "ambiguous-user",
+            "control-solution",
+            "demo",
+            "early-estimate",
+            "estimated-time",
+            "from-storage",
+            "fully-qualified",
+            "manual-entry",
+            "ongoing",
+            "test",
+            "validated",
+        ]),
         clock_states: set(&["unknown"]),
         contexts: HashMap::new(),
         ..Registry::default()
