@@ -37,7 +37,7 @@ pub fn author(draft: &Draft, disposition: &Disposition, binding: &Binding<'_>) -
         json.text("value", binding.identifier_value);
     });
     json.text("status", disposition.status.code());
-    json.list("category", &draft.categories, |json, category| single(json, category));
+    json.list("category", &draft.categories, single);
     json.object("code", |json| concept(json, &draft.code));
     if let Some(subject) = binding.subject {
         json.object("subject", |json| json.text("reference", subject));
@@ -45,7 +45,7 @@ pub fn author(draft: &Draft, disposition: &Disposition, binding: &Binding<'_>) -
     effective(&mut json, &draft.effective);
     json.text("issued", binding.last_updated);
     value_or_reason(&mut json, &draft.value, withdrawn, false)?;
-    json.list("interpretation", &disposition.interpretations, |json, code| single(json, code));
+    json.list("interpretation", &disposition.interpretations, single);
     json.list("note", &disposition.notes, |json, note| json.text("text", note));
     if let Some(site) = &draft.body_site {
         json.object("bodySite", |json| concept(json, site));
@@ -183,13 +183,13 @@ fn extension(json: &mut Json, name: &str, value: &ExtensionValue) {
 }
 
 fn concept(json: &mut Json, value: &Concept) {
-    json.list("coding", &value.codings, |json, one| coding(json, one));
+    json.list("coding", &value.codings, coding);
     json.maybe_text("text", value.text.as_deref());
 }
 
 /// A concept of one coding alone.
 fn single(json: &mut Json, one: &Coding) {
-    json.list("coding", std::slice::from_ref(one), |json, one| coding(json, one));
+    json.list("coding", std::slice::from_ref(one), coding);
 }
 
 fn coding(json: &mut Json, coding: &Coding) {
