@@ -178,7 +178,7 @@ fn check_key(key: &str) -> Result<&str, Error> {
     ))
 }
 
-/// Runs the decoder in its sandbox, off the request threads, and turns what it says into a submission.
+/// Runs the decoder in its sandbox and turns what it says into a submission.
 pub(super) async fn decode(
     app: &Arc<App>,
     source: &KnownSource,
