@@ -2,8 +2,8 @@
 
 use crate::registry::clock_states;
 use crate::{
-    Component, DecodeError, Decoded, DeviceFact, DeviceTime, Frame, HubItem, HubOutcome, Input, NameValue, Nothing,
-    OnChange, Outcome, Reading, Value, WallClock, Warning,
+    Component, DecodeError, Decoded, DeviceFact, DeviceTime, Frame, HubContent, HubItem, HubOutcome, Input, NameValue,
+    Nothing, OnChange, Outcome, Reading, Value, WallClock, Warning,
 };
 
 /// A name and a value.
@@ -157,6 +157,60 @@ impl From<Decoded> for Outcome {
 }
 
 impl From<Nothing> for Outcome {
+    fn from(nothing: Nothing) -> Self {
+        Self::Nothing(nothing)
+    }
+}
+
+impl HubItem {
+    /// What a hub carried from the device that it names so, usually by its Bluetooth address.
+    #[must_use]
+    pub fn new(device: &str, content: HubContent) -> Self {
+        Self { device: device.to_owned(), item_id: None, content, extra: Vec::new() }
+    }
+
+    /// Bytes for the device's own decoder, with the characteristic (`2A35`), port or topic that they came from. An
+    /// attribute handle of which only the device's own `handle_map` knows the characteristic is `handle:52`.
+    #[must_use]
+    pub fn frame(device: &str, channel: &str, data: Vec<u8>, captured_at_ms: Option<i64>) -> Self {
+        let frame = Frame { channel: channel.to_owned(), data, captured_at_ms, extra: Vec::new() };
+        Self::new(device, HubContent::Frame(frame))
+    }
+
+    /// The hub's own id of the item: the same id is the same item again.
+    #[must_use]
+    pub fn item_id(mut self, id: &str) -> Self {
+        self.item_id = Some(id.to_owned());
+        self
+    }
+
+    /// What the hub calls the kind of device, for whoever pairs it.
+    #[must_use]
+    pub fn device_type(mut self, name: &str) -> Self {
+        self.extra.push(pair("device-type", name));
+        self
+    }
+}
+
+impl From<Decoded> for HubContent {
+    fn from(decoded: Decoded) -> Self {
+        Self::Readings(decoded)
+    }
+}
+
+impl From<Nothing> for HubContent {
+    fn from(nothing: Nothing) -> Self {
+        Self::Nothing(nothing)
+    }
+}
+
+impl From<Result<HubContent, DecodeError>> for HubContent {
+    fn from(result: Result<HubContent, DecodeError>) -> Self {
+        result.unwrap_or_else(Self::Error)
+    }
+}
+
+impl From<Nothing> for HubOutcome {
     fn from(nothing: Nothing) -> Self {
         Self::Nothing(nothing)
     }

@@ -1,7 +1,7 @@
 //! What the host will check of an outcome, so that a decoder's own tests can check it first.
 
 use crate::registry::{body_sites, clock_states, contexts, device_identity, fact_kinds, methods, nothing_reasons};
-use crate::{Decoded, DeviceFact, Manifest, Outcome, Reading, Value, Warning};
+use crate::{Decoded, DeviceFact, HubContent, HubOutcome, Manifest, Nothing, Outcome, Reading, Value, Warning};
 
 /// FHIR R4's value set `data-absent-reason`.
 const ABSENT_REASONS: &[&str] = &[
@@ -27,20 +27,51 @@ const ABSENT_REASONS: &[&str] = &[
 pub fn violations(manifest: &Manifest, outcome: &Outcome) -> Vec<String> {
     let mut found = Vec::new();
     match outcome {
-        Outcome::Readings(Decoded { readings, facts, warnings, .. }) => {
-            if readings.is_empty() && facts.is_empty() {
-                found.push("readings without a reading or a fact: answer `nothing` with a reason".to_owned());
-            }
-            readings.iter().for_each(|reading| check_reading(manifest, reading, &mut found));
-            check_around(manifest, facts, warnings, &mut found);
-        }
-        Outcome::Nothing(nothing) => {
-            known("reason", &nothing.reason, nothing_reasons::ALL, &mut found);
-            check_around(manifest, &nothing.facts, &nothing.warnings, &mut found);
-        }
+        Outcome::Readings(decoded) => check_decoded(manifest, decoded, &mut found),
+        Outcome::Nothing(nothing) => check_nothing(manifest, nothing, &mut found),
         Outcome::Incomplete(_) | Outcome::Error(_) => {}
     }
     found
+}
+
+/// The same for what a hub's decoder answers.
+#[must_use]
+pub fn hub_violations(manifest: &Manifest, outcome: &HubOutcome) -> Vec<String> {
+    let mut found = Vec::new();
+    match outcome {
+        HubOutcome::Items(items) => {
+            if items.is_empty() {
+                found.push("items without an item: answer `nothing` with a reason".to_owned());
+            }
+            for item in items {
+                if item.device.is_empty() || item.item_id.as_ref().is_some_and(String::is_empty) {
+                    found.push("an item whose device or id is empty".to_owned());
+                }
+                match &item.content {
+                    HubContent::Readings(decoded) => check_decoded(manifest, decoded, &mut found),
+                    HubContent::Nothing(nothing) => check_nothing(manifest, nothing, &mut found),
+                    HubContent::Frame(_) | HubContent::Error(_) => {}
+                }
+            }
+        }
+        HubOutcome::Nothing(nothing) => check_nothing(manifest, nothing, &mut found),
+        HubOutcome::Incomplete(_) | HubOutcome::Error(_) => {}
+    }
+    found
+}
+
+fn check_decoded(manifest: &Manifest, decoded: &Decoded, found: &mut Vec<String>) {
+    let Decoded { readings, facts, warnings, .. } = decoded;
+    if readings.is_empty() && facts.is_empty() {
+        found.push("readings without a reading or a fact: answer `nothing` with a reason".to_owned());
+    }
+    readings.iter().for_each(|reading| check_reading(manifest, reading, found));
+    check_around(manifest, facts, warnings, found);
+}
+
+fn check_nothing(manifest: &Manifest, nothing: &Nothing, found: &mut Vec<String>) {
+    known("reason", &nothing.reason, nothing_reasons::ALL, found);
+    check_around(manifest, &nothing.facts, &nothing.warnings, found);
 }
 
 fn check_around(manifest: &Manifest, facts: &[DeviceFact], warnings: &[Warning], found: &mut Vec<String>) {

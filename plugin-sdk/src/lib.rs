@@ -56,11 +56,11 @@ pub use bindings::device::afferent::decoder::types::{
 pub use build::record_key;
 pub use bytes::{Flags, Reader};
 pub use channel::bluetooth_characteristic;
-pub use check::violations;
+pub use check::{hub_violations, violations};
 pub use date_time::{DateTime, WallClock};
 pub use decimal::Number;
 pub use export::{Decoder, ExportedDecoder, ExportedHubDecoder, HubDecoder};
-pub use values::{hub_value_lines, outcome_name, value_lines};
+pub use values::{hub_outcome_name, hub_value_lines, outcome_name, value_lines};
 
 /// The guide's decoder compiles.
 #[cfg(doctest)]

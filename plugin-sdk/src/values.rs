@@ -1,6 +1,6 @@
 //! Values as lines of text: how a manifest's examples say what a payload must come to.
 
-use crate::{Coding, Decoded, HubContent, HubOutcome, Outcome, Value};
+use crate::{Coding, Decoded, ErrorKind, HubContent, HubOutcome, Outcome, Value};
 
 /// One line a value, in the order of the readings; a reading's own value comes before its components:
 /// `body-weight 70.25 kg`, `blood-pressure/blood-pressure-systolic 120 mm[Hg]`, `oxygen-saturation absent not-a-number`,
@@ -15,7 +15,8 @@ pub fn value_lines(outcome: &Outcome) -> Vec<String> {
     }
 }
 
-/// The lines of a hub's answer: those of its readings after the device's name, and `<device> frame <channel>`.
+/// The lines of a hub's answer, each after its device's name: those of its readings, `frame <channel>`,
+/// `nothing <reason>`, `error <kind>`.
 #[must_use]
 pub fn hub_value_lines(outcome: &HubOutcome) -> Vec<String> {
     let HubOutcome::Items(items) = outcome else { return Vec::new() };
@@ -23,6 +24,8 @@ pub fn hub_value_lines(outcome: &HubOutcome) -> Vec<String> {
     for item in items {
         match &item.content {
             HubContent::Frame(frame) => lines.push(format!("{} frame {}", item.device, frame.channel)),
+            HubContent::Nothing(nothing) => lines.push(format!("{} nothing {}", item.device, nothing.reason)),
+            HubContent::Error(error) => lines.push(format!("{} error {}", item.device, error_word(error.kind))),
             HubContent::Readings(decoded) => {
                 lines.extend(decoded_lines(decoded).into_iter().map(|line| format!("{} {line}", item.device)));
             }
@@ -39,6 +42,25 @@ pub const fn outcome_name(outcome: &Outcome) -> &'static str {
         Outcome::Incomplete(_) => "incomplete",
         Outcome::Nothing(_) => "nothing",
         Outcome::Error(_) => "error",
+    }
+}
+
+/// What a hub's outcome is called in examples.
+#[must_use]
+pub const fn hub_outcome_name(outcome: &HubOutcome) -> &'static str {
+    match outcome {
+        HubOutcome::Items(_) => "items",
+        HubOutcome::Incomplete(_) => "incomplete",
+        HubOutcome::Nothing(_) => "nothing",
+        HubOutcome::Error(_) => "error",
+    }
+}
+
+const fn error_word(kind: ErrorKind) -> &'static str {
+    match kind {
+        ErrorKind::Malformed => "malformed",
+        ErrorKind::Unsupported => "unsupported",
+        ErrorKind::NotForMe => "not-for-me",
     }
 }
 

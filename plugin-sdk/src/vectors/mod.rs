@@ -19,6 +19,7 @@
 
 mod codes;
 mod compare;
+mod hub;
 mod line;
 mod mutate;
 
@@ -26,6 +27,7 @@ use std::fs;
 use std::marker::PhantomData;
 use std::path::Path;
 
+pub use hub::{HubRunner, hub_example_problems};
 pub use line::Vector;
 
 use crate::registry::warnings;
@@ -133,8 +135,8 @@ impl<D: Decoder> Runner<D> {
             if run::<D>(&input) != outcome {
                 found.push("a second run gives another outcome".to_owned());
             }
-            found.extend(mutate::truncations::<D>(&input, &outcome));
-            found.extend(mutate::flipped_bits::<D>(&manifest, &input));
+            found.extend(mutate::truncations(&input, |input| value_lines(&run::<D>(input))));
+            found.extend(mutate::flipped_bits(&input, |input| violations(&manifest, &run::<D>(input))));
             problems.extend(found.into_iter().map(|problem| format!("{}: {problem}", vector.id)));
         }
         problems

@@ -1,12 +1,14 @@
 //! What devices do to payloads: cut them short and set bits that nobody foresaw.
 
-use super::run;
-use crate::{Decoder, Input, Manifest, Outcome, value_lines, violations};
+use crate::Input;
 
-/// Every prefix of a payload that decodes must be refused, or say nothing that the whole does not say.
-pub(super) fn truncations<D: Decoder>(input: &Input, whole: &Outcome) -> Vec<String> {
-    let Outcome::Readings(_) = whole else { return Vec::new() };
-    let told = value_lines(whole);
+/// Every prefix of a payload must be refused, or say nothing that the whole does not say. `lines` is what the decoder
+/// says of an input, a line a value.
+pub(super) fn truncations(input: &Input, lines: impl Fn(&Input) -> Vec<String>) -> Vec<String> {
+    let told = lines(input);
+    if told.is_empty() {
+        return Vec::new();
+    }
     let mut problems = Vec::new();
     for (index, frame) in input.frames.iter().enumerate() {
         for length in 0..frame.data.len() {
@@ -14,8 +16,7 @@ pub(super) fn truncations<D: Decoder>(input: &Input, whole: &Outcome) -> Vec<Str
             if let Some(frame) = shorter.frames.get_mut(index) {
                 frame.data.truncate(length);
             }
-            let false_lines: Vec<String> =
-                value_lines(&run::<D>(&shorter)).into_iter().filter(|line| !told.contains(line)).collect();
+            let false_lines: Vec<String> = lines(&shorter).into_iter().filter(|line| !told.contains(line)).collect();
             if !false_lines.is_empty() {
                 problems.push(format!("cut to {length} bytes, frame {index} says {false_lines:?}"));
             }
@@ -25,11 +26,11 @@ pub(super) fn truncations<D: Decoder>(input: &Input, whole: &Outcome) -> Vec<Str
 }
 
 /// Every value of the first byte, every flipped bit and one more byte: the decoder must not panic, and what it answers
-/// must keep to its manifest.
-pub(super) fn flipped_bits<D: Decoder>(manifest: &Manifest, input: &Input) -> Vec<String> {
+/// must keep to its manifest. `violations` runs it and says what does not.
+pub(super) fn flipped_bits(input: &Input, violations: impl Fn(&Input) -> Vec<String>) -> Vec<String> {
     let mut problems = Vec::new();
     let mut attempt = |changed: &Input, what: &str| {
-        let found = violations(manifest, &run::<D>(changed));
+        let found = violations(changed);
         problems.extend(found.into_iter().map(|problem| format!("{what}: {problem}")));
     };
     for (index, frame) in input.frames.iter().enumerate() {

@@ -40,7 +40,8 @@ pub fn hub_outcome_name(outcome: &HubOutcome) -> &'static str {
     }
 }
 
-/// The lines of a hub's answer: those of its readings after the device's name, and `<device> frame <channel>`.
+/// The lines of a hub's answer, each after its device's name: those of its readings, `frame <channel>`,
+/// `nothing <reason>`, `error <kind>`.
 #[must_use]
 pub fn hub_value_lines(outcome: &HubOutcome) -> Vec<String> {
     let HubOutcome::Items(items) = outcome else {
@@ -50,6 +51,8 @@ pub fn hub_value_lines(outcome: &HubOutcome) -> Vec<String> {
     for item in items {
         match &item.content {
             HubContent::Frame(frame) => lines.push(format!("{} frame {}", item.device, frame.channel)),
+            HubContent::Nothing(nothing) => lines.push(format!("{} nothing {}", item.device, nothing.reason)),
+            HubContent::Error(error) => lines.push(format!("{} error {}", item.device, error.kind.as_str())),
             HubContent::Readings(decoded) => {
                 lines.extend(decoded_lines(decoded).into_iter().map(|line| format!("{} {line}", item.device)));
             }

@@ -226,6 +226,18 @@ pub enum ErrorKind {
     NotForMe,
 }
 
+impl ErrorKind {
+    /// As the contract writes it; the stable reason of a quarantine.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Malformed => "malformed",
+            Self::Unsupported => "unsupported",
+            Self::NotForMe => "not-for-me",
+        }
+    }
+}
+
 /// A decoder's refusal.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DecodeError {
@@ -346,6 +358,10 @@ pub enum HubContent {
     Frame(Frame),
     /// Readings that the hub decoded.
     Readings(Decoded),
+    /// Nothing to store.
+    Nothing(Nothing),
+    /// Refused, this item alone.
+    Error(DecodeError),
 }
 
 /// One device's part of a hub's uplink.

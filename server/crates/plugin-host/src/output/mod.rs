@@ -49,8 +49,8 @@ pub(crate) fn outcome(
     match outcome {
         Outcome::Readings(decoded) => check.decoded("", decoded),
         Outcome::Incomplete(incomplete) => check.incomplete(incomplete),
-        Outcome::Nothing(nothing) => check.nothing(nothing),
-        Outcome::Error(error) => check.error(error),
+        Outcome::Nothing(nothing) => check.nothing("", nothing),
+        Outcome::Error(error) => check.error("", error),
     }
 }
 
@@ -65,8 +65,8 @@ pub(crate) fn hub_outcome(
     match outcome {
         HubOutcome::Items(items) => check.items(items),
         HubOutcome::Incomplete(incomplete) => check.incomplete(incomplete),
-        HubOutcome::Nothing(nothing) => check.nothing(nothing),
-        HubOutcome::Error(error) => check.error(error),
+        HubOutcome::Nothing(nothing) => check.nothing("", nothing),
+        HubOutcome::Error(error) => check.error("", error),
     }
 }
 
@@ -193,20 +193,20 @@ impl Check<'_> {
         self.extra("", &incomplete.extra)
     }
 
-    fn nothing(&mut self, nothing: &Nothing) -> Checked {
-        self.word("reason", &self.registry.reasons, &nothing.reason, "is no registered reason")?;
-        self.text("message", &nothing.message)?;
-        self.facts("", &nothing.facts)?;
-        self.warnings("", &nothing.warnings)?;
-        self.extra("", &nothing.extra)
+    fn nothing(&mut self, place: &str, nothing: &Nothing) -> Checked {
+        self.word(&format!("{place}reason"), &self.registry.reasons, &nothing.reason, "is no registered reason")?;
+        self.text(&format!("{place}message"), &nothing.message)?;
+        self.facts(place, &nothing.facts)?;
+        self.warnings(place, &nothing.warnings)?;
+        self.extra(place, &nothing.extra)
     }
 
-    fn error(&mut self, error: &DecodeError) -> Checked {
-        self.text("message", &error.message)?;
+    fn error(&mut self, place: &str, error: &DecodeError) -> Checked {
+        self.text(&format!("{place}message"), &error.message)?;
         if let Some(path) = &error.path {
-            self.text("path", path)?;
+            self.text(&format!("{place}path"), path)?;
         }
-        self.extra("", &error.extra)
+        self.extra(place, &error.extra)
     }
 
     fn items(&mut self, items: &[HubItem]) -> Checked {
@@ -221,6 +221,8 @@ impl Check<'_> {
             }
             match &item.content {
                 HubContent::Readings(decoded) => self.decoded(&place, decoded)?,
+                HubContent::Nothing(nothing) => self.nothing(&place, nothing)?,
+                HubContent::Error(error) => self.error(&place, error)?,
                 HubContent::Frame(frame) => {
                     let place = format!("{place}frame.");
                     self.text(&format!("{place}channel"), &frame.channel)?;

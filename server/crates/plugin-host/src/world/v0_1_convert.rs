@@ -246,6 +246,8 @@ impl From<wit::HubContent> for host::HubContent {
         match from {
             wit::HubContent::Frame(frame) => Self::Frame(frame.into()),
             wit::HubContent::Readings(decoded) => Self::Readings(decoded.into()),
+            wit::HubContent::Nothing(nothing) => Self::Nothing(nothing.into()),
+            wit::HubContent::Error(error) => Self::Error(error.into()),
         }
     }
 }
