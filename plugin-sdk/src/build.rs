@@ -1,6 +1,6 @@
 //! Builders: a reading and what surrounds it, in as few words as the payload needs.
 
-use crate::registry::clock_states;
+use crate::registry::{clock_states, warnings};
 use crate::{
     Component, DecodeError, Decoded, DeviceFact, DeviceTime, Frame, HubContent, HubItem, HubOutcome, Input, NameValue,
     Nothing, OnChange, Outcome, Reading, Value, WallClock, Warning,
@@ -119,6 +119,14 @@ impl Reading {
     #[must_use]
     pub fn user_slot(mut self, slot: Option<&str>) -> Self {
         self.user_slot = slot.map(str::to_owned);
+        self
+    }
+
+    /// The IANA time zone in which the payload says that its wall clock stands (`America/Los_Angeles`): the host reads
+    /// local times in it, and not in the zone that is configured for the device.
+    #[must_use]
+    pub fn in_zone(mut self, zone: &str) -> Self {
+        self.extra.push(pair("time-zone", zone));
         self
     }
 
@@ -242,6 +250,29 @@ impl Decoded {
     pub fn warning(mut self, code: &str, message: &str) -> Self {
         self.warnings.push(Warning { code: code.to_owned(), message: message.to_owned() });
         self
+    }
+
+    /// Adds a registered warning, unless it was added before.
+    pub fn warn(&mut self, code: &str, message: &str) {
+        if !self.warnings.iter().any(|warning| warning.code == code && warning.message == message) {
+            self.warnings.push(Warning { code: code.to_owned(), message: message.to_owned() });
+        }
+    }
+
+    /// Adds the warning that the payload has a measurement that the decoder does not translate. What is read beside it
+    /// is not lost for it. `metric` is the sender's own name, which is shortened: it may be anything.
+    pub fn warn_of_metric(&mut self, metric: &str) {
+        let name: String = metric.chars().filter(|letter| !letter.is_control()).take(64).collect();
+        self.warn(warnings::UNSUPPORTED_METRIC, &format!("the metric `{name}` is not translated"));
+    }
+
+    /// The outcome: the readings, or nothing for a registered reason where there are none. Facts and warnings stay.
+    #[must_use]
+    pub fn or_nothing(self, reason: &str, message: &str) -> Outcome {
+        if !self.readings.is_empty() {
+            return self.into();
+        }
+        Outcome::Nothing(Nothing { facts: self.facts, warnings: self.warnings, ..Nothing::because(reason, message) })
     }
 
     /// Adds a registered fact about the device.

@@ -1,5 +1,6 @@
 //! Exact decimals, and the number formats of IEEE 11073-20601 with their special values.
 
+use core::cmp::Ordering;
 use core::fmt;
 
 use crate::{Decimal, DecodeError, Quantity, Value};
@@ -17,27 +18,122 @@ impl Decimal {
     ///
     /// It is no decimal number, has more than 18 significant digits, or an exponent outside -64 to 64.
     pub fn parse(text: &str) -> Result<Self, DecodeError> {
-        let wrong = || DecodeError::malformed("not a decimal number");
+        let written = Written::read(text)?;
+        written.decimal(written.digits(), written.exponent)
+    }
+
+    /// Reads a decimal and rounds it, half to even, to this many decimal places where it has more: the resolution of
+    /// the device. More digits than that are the noise of a binary float (`72.0999984741211`, `36.43000031`), so zeros
+    /// that rounding leaves are no precision either: 72.1, not 72.100. A number that has no more places stays as it was
+    /// written: `97.50` keeps its zero.
+    ///
+    /// # Errors
+    ///
+    /// It is no decimal number, or has more than 18 significant digits at this resolution.
+    pub fn parse_rounded(text: &str, places: u8) -> Result<Self, DecodeError> {
+        let written = Written::read(text)?;
+        let resolution = -i32::from(places);
+        let Ok(surplus) = usize::try_from(resolution.saturating_sub(written.exponent)) else {
+            return Self::parse(text);
+        };
+        if surplus == 0 {
+            return Self::parse(text);
+        }
+        let kept = (written.whole.len() + written.fraction.len()).checked_sub(surplus);
+        let magnitude = written.decimal(written.digits().take(kept.unwrap_or(0)), resolution)?.mantissa;
+        let mut rest = written.digits().skip(kept.unwrap_or(0)).map(|digit| digit - b'0');
+        // Where all digits lie more than a place below the resolution, none of them can lift it.
+        let first = if kept.is_some() { rest.next() } else { None };
+        let up = match first {
+            Some(5) => rest.any(|digit| digit > 0) || magnitude % 2 != 0,
+            Some(digit) => digit > 5,
+            None => false,
+        };
+        let (mut mantissa, mut exponent) = (magnitude.abs() + i64::from(up), resolution);
+        while exponent < 0 && mantissa % 10 == 0 {
+            (mantissa, exponent) = (mantissa / 10, exponent + 1);
+        }
+        Ok(Self::new(if written.negative { -mantissa } else { mantissa }, exponent))
+    }
+
+    /// Times `10^places`, exactly: grams in kilograms are `shifted(-3)`, with their precision (69800 g are 69.800 kg).
+    #[must_use]
+    pub const fn shifted(self, places: i32) -> Self {
+        Self::new(self.mantissa, self.exponent.saturating_add(places))
+    }
+
+    /// The whole number that it is; none where it has a fraction, or does not fit.
+    #[must_use]
+    pub fn to_integer(self) -> Option<i64> {
+        if self.mantissa == 0 {
+            return Some(0);
+        }
+        let power = 10_i64.checked_pow(self.exponent.unsigned_abs())?;
+        match self.exponent {
+            0.. => self.mantissa.checked_mul(power),
+            _ => (self.mantissa % power == 0).then(|| self.mantissa / power),
+        }
+    }
+
+    /// How it compares with a whole number, as numbers: 5.0 equals 5.
+    #[must_use]
+    pub fn compare(self, whole: i64) -> Ordering {
+        let places = self.exponent.unsigned_abs().min(64);
+        // Beyond 19 places the smaller side is known without the product: mantissas have at most 19 digits.
+        let power = 10_i128.pow(places.min(19));
+        let (mantissa, whole) = (i128::from(self.mantissa), i128::from(whole));
+        if self.exponent >= 0 { (mantissa * power).cmp(&whole) } else { mantissa.cmp(&(whole * power)) }
+    }
+}
+
+/// The parts of a number as text.
+struct Written<'t> {
+    negative: bool,
+    whole: &'t str,
+    fraction: &'t str,
+    /// The power of ten of the last digit.
+    exponent: i32,
+}
+
+impl<'t> Written<'t> {
+    fn read(text: &'t str) -> Result<Self, DecodeError> {
         let (number, power) = match text.split_once(['e', 'E']) {
-            Some((number, power)) => (number, power.parse::<i32>().map_err(|_no_integer| wrong())?),
+            Some((number, power)) => (number, power.parse::<i32>().map_err(|_no_integer| not_a_number())?),
             None => (text, 0),
         };
         let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
         let (negative, whole) = whole.strip_prefix('-').map_or((false, whole), |digits| (true, digits));
-        if whole.is_empty() || number.ends_with('.') {
-            return Err(wrong());
+        let is_number = |digits: &str| digits.bytes().all(|digit| digit.is_ascii_digit());
+        if whole.is_empty() || number.ends_with('.') || !is_number(whole) || !is_number(fraction) {
+            return Err(not_a_number());
+        }
+        let places = i32::try_from(fraction.len()).map_err(|_too_long| not_a_number())?;
+        let exponent = power.checked_sub(places).ok_or_else(not_a_number)?;
+        Ok(Self { negative, whole, fraction, exponent })
+    }
+
+    fn digits(&self) -> impl Iterator<Item = u8> + use<'t> {
+        self.whole.bytes().chain(self.fraction.bytes())
+    }
+
+    fn decimal(&self, digits: impl Iterator<Item = u8>, exponent: i32) -> Result<Decimal, DecodeError> {
+        if !(-64..=64).contains(&exponent) {
+            return Err(not_a_number());
         }
         let mut mantissa = 0_i64;
-        for digit in whole.bytes().chain(fraction.bytes()) {
-            if !digit.is_ascii_digit() || mantissa >= 100_000_000_000_000_000 {
-                return Err(wrong());
+        for digit in digits {
+            if mantissa >= 100_000_000_000_000_000 {
+                return Err(DecodeError::malformed("a number of more than 18 digits"));
             }
             mantissa = mantissa * 10 + i64::from(digit - b'0');
         }
-        let places = i32::try_from(fraction.len()).map_err(|_too_long| wrong())?;
-        let exponent = power.checked_sub(places).filter(|exponent| (-64..=64).contains(exponent)).ok_or_else(wrong)?;
-        Ok(Self::new(if negative { -mantissa } else { mantissa }, exponent))
+        Ok(Decimal::new(if self.negative { -mantissa } else { mantissa }, exponent))
     }
+}
+
+#[cold]
+fn not_a_number() -> DecodeError {
+    DecodeError::malformed("not a decimal number")
 }
 
 impl fmt::Display for Decimal {
@@ -221,6 +317,54 @@ mod tests {
         assert_eq!(Decimal::parse("5E2").unwrap().to_string(), "500");
         for wrong in ["", "-", ".5", "5.", "1,5", "+1", "NaN", "1e999", "1234567890123456789012", "--1", "1.-2"] {
             assert!(Decimal::parse(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn digits_below_the_resolution_are_rounded_half_to_even() {
+        for (written, places, expected) in [
+            ("72.0999984741211", 3, "72.1"),
+            ("36.43000031", 2, "36.43"),
+            ("97.50", 2, "97.50"),
+            ("97.50", 1, "97.5"),
+            ("97.5", 0, "98"),
+            ("96.5", 0, "96"),
+            ("96.50000000000000000000000000001", 0, "97"),
+            ("-0.25", 1, "-0.2"),
+            ("-0.35", 1, "-0.4"),
+            ("0.04", 1, "0"),
+            ("0.05", 1, "0"),
+            ("0.06", 1, "0.1"),
+            ("0.006", 1, "0"),
+            ("9.96", 1, "10"),
+            ("99.999", 0, "100"),
+            ("1.5e-6", 6, "0.000002"),
+            ("6.5e-300", 3, "0"),
+            ("120", 0, "120"),
+            ("12e1", 2, "120"),
+            ("36.430000305175781250", 2, "36.43"),
+        ] {
+            assert_eq!(Decimal::parse_rounded(written, places).unwrap().to_string(), expected, "{written}");
+        }
+        for wrong in ["", "x", "1,5", "1.2.3", "1e999", "1234567890123456789012.5"] {
+            assert!(Decimal::parse_rounded(wrong, 1).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn decimals_are_compared_and_moved_exactly() {
+        assert_eq!(Decimal::new(69_800, 0).shifted(-3).to_string(), "69.800");
+        assert_eq!(Decimal::new(50, -1).compare(5), Ordering::Equal);
+        assert_eq!(Decimal::new(389, -1).compare(39), Ordering::Less);
+        assert_eq!(Decimal::new(-1, -64).compare(0), Ordering::Less);
+        assert_eq!(Decimal::new(i64::MAX, -64).compare(1), Ordering::Less);
+        assert_eq!(Decimal::new(i64::MIN, 64).compare(i64::MIN), Ordering::Less);
+        assert_eq!(Decimal::new(1, 64).compare(i64::MAX), Ordering::Greater);
+        assert_eq!(Decimal::new(930, -1).to_integer(), Some(93));
+        assert_eq!(Decimal::new(12, 2).to_integer(), Some(1200));
+        assert_eq!(Decimal::new(0, 64).to_integer(), Some(0));
+        for none in [Decimal::new(935, -1), Decimal::new(1, 19), Decimal::new(1, -64)] {
+            assert_eq!(none.to_integer(), None, "{none}");
         }
     }
 }

@@ -42,8 +42,11 @@ mod check;
 mod date_time;
 mod decimal;
 mod export;
+mod frames;
+pub mod json;
 mod manifest;
 pub mod registry;
+mod timestamp;
 mod values;
 #[cfg(all(feature = "vectors", not(target_arch = "wasm32")))]
 pub mod vectors;
@@ -60,6 +63,8 @@ pub use check::{hub_violations, violations};
 pub use date_time::{DateTime, WallClock};
 pub use decimal::Number;
 pub use export::{Decoder, ExportedDecoder, ExportedHubDecoder, HubDecoder};
+pub use frames::each_frame;
+pub use timestamp::Timestamp;
 pub use values::{hub_outcome_name, hub_value_lines, outcome_name, value_lines};
 
 /// The guide's decoder compiles.

@@ -42,6 +42,8 @@ words! {
         SOURCES_DISAGREE = "sources-disagree",
         /// Two time fields of one record contradict each other.
         TIMESTAMP_FIELDS_DISAGREE = "timestamp-fields-disagree",
+        /// The payload carries a measurement that the decoder does not translate; the rest of it was read.
+        UNSUPPORTED_METRIC = "unsupported-metric",
     }
 }
 
@@ -104,5 +106,7 @@ words! {
         ADDRESS = "address",
         /// The maker's serial number as the payload says it.
         SERIAL = "serial",
+        /// The id by which the vendor's platform knows the device, which is printed on none.
+        VENDOR_DEVICE_ID = "vendor-device-id",
     }
 }
