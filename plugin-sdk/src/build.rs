@@ -302,6 +302,13 @@ impl Nothing {
         self.facts.push(DeviceFact { kind: kind.to_owned(), value, extra: Vec::new() });
         self
     }
+
+    /// Adds a registered warning.
+    #[must_use]
+    pub fn warning(mut self, code: &str, message: &str) -> Self {
+        self.warnings.push(Warning { code: code.to_owned(), message: message.to_owned() });
+        self
+    }
 }
 
 impl Input {
@@ -318,6 +325,24 @@ impl Input {
             variables: Vec::new(),
             extra: Vec::new(),
         }
+    }
+
+    /// An input whose one frame is written in hexadecimal, with or without spaces: readable examples and tests. Digits
+    /// that are none end the frame, so that such an example fails.
+    #[must_use]
+    pub fn hex(model: &str, channel: &str, digits: &str) -> Self {
+        let nibbles = digits.chars().filter(|digit| !digit.is_whitespace()).map(|digit| digit.to_digit(16));
+        let nibbles: Vec<u8> =
+            nibbles.map_while(|nibble| nibble.and_then(|nibble| u8::try_from(nibble).ok())).collect();
+        let bytes = nibbles.chunks_exact(2).map(|pair| pair.iter().fold(0, |byte, nibble| byte << 4 | nibble));
+        Self::new(model, channel, bytes.collect::<Vec<u8>>())
+    }
+
+    /// Adds a variable that the platform keeps for the device.
+    #[must_use]
+    pub fn with_variable(mut self, name: &str, value: &str) -> Self {
+        self.variables.push(pair(name, value));
+        self
     }
 
     /// The bytes of the only frame, for devices whose record is always one frame.

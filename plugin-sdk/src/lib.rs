@@ -35,6 +35,7 @@ pub mod arena;
 #[doc(hidden)]
 pub mod bindings;
 
+mod advertising;
 mod build;
 mod bytes;
 mod channel;
@@ -51,6 +52,7 @@ mod values;
 #[cfg(all(feature = "vectors", not(target_arch = "wasm32")))]
 pub mod vectors;
 
+pub use advertising::{Advertisement, BluetoothAddress};
 pub use bindings::device::afferent::decoder::types::{
     Coding, Component, Decimal, DecodeError, Decoded, DeviceFact, DeviceTime, ErrorKind, Example, Frame, HubContent,
     HubItem, HubOutcome, Incomplete, Input, Manifest, Model, NameValue, Nothing, OnChange, Outcome, Quantity, Reading,

@@ -52,6 +52,16 @@ impl Manifest {
         self
     }
 
+    /// Names the variables that the model added last needs, such as a bind key. They are set on the device, are kept
+    /// sealed, and reach nobody but its decoder.
+    #[must_use]
+    pub fn model_variables(mut self, names: &[&str]) -> Self {
+        if let Some(model) = self.models.last_mut() {
+            model.variables = owned(names);
+        }
+        self
+    }
+
     /// Every kind that the decoder may say.
     #[must_use]
     pub fn kinds(mut self, kinds: &[&str]) -> Self {
