@@ -5,7 +5,7 @@ use std::process::ExitCode;
 /// Thousands of small pieces a payload, made on one thread and freed on another: measured against the system's allocator in
 /// docs/decisions/0012.
 #[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 fn main() -> ExitCode {
     afferent::commands::run()

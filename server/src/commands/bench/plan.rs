@@ -106,7 +106,8 @@ pub(super) async fn measure(
     stage.warm_up(sizes.payloads / 10).await?;
     measure_ingest(&mut stage, &sizes, args.only, &mut report).await?;
     if wants(Part::Scale) {
-        let (payloads, connections) = (sizes.payloads / 2, sizes.headline);
+        // Long enough to leave the moments behind in which every page that is touched goes to the WAL as a whole.
+        let (payloads, connections) = (sizes.payloads.saturating_mul(2), sizes.headline);
         let size = scale::Size { observations: sizes.base_observations, payloads, connections };
         report.scale = Some(scale::measure(&mut stage, size).await?);
     }

@@ -13,13 +13,14 @@ mod settle;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
+use fhir_model::vitals::Coding;
 use futures_util::future::try_join3;
 
 use self::plan::{Codes, Plan, plan, wearer_questions};
 use self::settle::{ReadingKey, early_answers, settle};
 use super::commit::{Answer, Failure};
 use super::held;
-use super::model::{Found, Outcome, Submission, Verdict};
+use super::model::{Outcome, Submission, Verdict};
 use super::store::{self, HeldKey, KeyRow, QuarantineRow, Refusal, UplinkFate};
 use crate::app::App;
 use crate::error::Error;
@@ -80,22 +81,30 @@ pub(super) async fn store(app: &Arc<App>, submissions: &[&Submission]) -> Result
 }
 
 async fn intern(app: &App, submissions: &[&Submission]) -> Result<Codes, Error> {
-    let readings: Vec<&Found> = submissions.iter().flat_map(|submission| submission.readings()).collect();
-    let pair = |coding: &fhir_model::vitals::Coding| (coding.system.clone(), coding.code.clone());
-    let mut sets = Vec::new();
-    for found in &readings {
+    // A batch has a handful of kinds: comparing their codings is cheaper than hashing those of each reading.
+    let mut distinct: Vec<(&[Coding], &[Coding])> = Vec::new();
+    let mut places = Vec::new();
+    for found in submissions.iter().flat_map(|submission| submission.readings()) {
         let draft = &found.interpreted.draft;
-        sets.push(draft.code.codings.iter().map(pair).collect());
-        sets.extend(draft.categories.iter().map(|category| vec![pair(category)]));
+        let parts = (&draft.code.codings[..], &draft.categories[..]);
+        let place = distinct.iter().position(|known| *known == parts).unwrap_or_else(|| {
+            distinct.push(parts);
+            distinct.len() - 1
+        });
+        places.push(place);
+    }
+    let pair = |coding: &Coding| (coding.system.clone(), coding.code.clone());
+    let mut sets = Vec::new();
+    for (code, categories) in &distinct {
+        sets.push(code.iter().map(pair).collect());
+        sets.extend(categories.iter().map(|category| vec![pair(category)]));
     }
     let mut ids = app.concepts.ids(&app.db, &sets).await?.into_iter();
-    let concepts = readings
+    let numbered: Vec<(i64, Vec<i64>)> = distinct
         .iter()
-        .map(|found| {
-            let code = ids.next().unwrap_or_default();
-            (code, ids.by_ref().take(found.interpreted.draft.categories.len()).collect())
-        })
+        .map(|(_, categories)| (ids.next().unwrap_or_default(), ids.by_ref().take(categories.len()).collect()))
         .collect();
+    let concepts = places.into_iter().filter_map(|place| numbered.get(place).cloned()).collect();
     let system = app.identifier_system();
     let systems = app.identifier_systems.ids(&app.db, std::slice::from_ref(&system)).await?;
     let identifier_system = systems

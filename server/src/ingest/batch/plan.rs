@@ -35,13 +35,22 @@ pub(super) struct Holding {
     pub(super) kept: Option<(HeldReadingId, bool)>,
 }
 
+/// Where a reading is held, should it be.
+struct Place {
+    key: String,
+    /// The row that keeps it already, and whether that row has to change.
+    kept: Option<(HeldReadingId, bool)>,
+    /// Whose it is, where a person has said so.
+    wearer: Option<(AssignmentId, String)>,
+}
+
 /// A reading that becomes an Observation.
 pub(super) struct Planned {
     pub(super) row: NewReading,
     pub(super) codings: Vec<(String, String)>,
     pub(super) forwarded: bool,
-    /// The held row that it becomes when its key is taken by other content.
-    pub(super) conflict: Holding,
+    /// Where it is held when its key is taken by other content.
+    conflict: Place,
     /// The held row that is settled by it.
     pub(super) held: Option<HeldReadingId>,
     /// A person released it: other content of a stored record becomes its new version, whatever its age.
@@ -147,9 +156,8 @@ fn plan_reading(
         return Ok(Plan::Hold(Box::new(holding)));
     }
     let identifier = sight.key.identifier(&assignment.to_string());
-    let changed = "A record with this key was stored before with other content.";
-    let mut conflict = holding(submission, found, &sight, "record-changed", changed)?;
-    conflict.row.wearer = claimed.then(|| (assignment, patient.clone()));
+    let kept = kept(&sight.standing, CHANGED);
+    let conflict = Place { key: sight.held_key, kept, wearer: claimed.then(|| (assignment, patient.clone())) };
     let held = match sight.standing {
         Standing::Open { id, .. } => Some(id),
         Standing::New | Standing::Settled { .. } => None,
@@ -165,6 +173,18 @@ fn plan_reading(
     })))
 }
 
+/// Why a reading is held whose record was stored before with other content.
+const CHANGED: &str = "record-changed";
+
+/// The planned reading as it is held when its key is taken by other content.
+pub(super) fn conflict(submission: &Submission, found: &Found, planned: Planned) -> Holding {
+    let Place { key, kept, wearer } = planned.conflict;
+    let detail = "A record with this key was stored before with other content.";
+    let mut row = held_row(submission, found, key, planned.row.content_hash, CHANGED, detail);
+    row.wearer = wearer;
+    Holding { row, kept }
+}
+
 /// The reading as it is held; in the row that keeps it already, where there is one.
 fn holding(
     submission: &Submission,
@@ -173,11 +193,31 @@ fn holding(
     reason: &str,
     detail: &str,
 ) -> Result<Holding, Error> {
+    let row = held_row(submission, found, sight.held_key.clone(), content_hash(found)?, reason, detail);
+    Ok(Holding { row, kept: kept(&sight.standing, reason) })
+}
+
+/// The row that keeps the reading already, and whether it has to change.
+fn kept(standing: &Standing, reason: &str) -> Option<(HeldReadingId, bool)> {
+    match standing {
+        Standing::Open { id, reason: before, same_content } => Some((*id, !same_content || before != reason)),
+        Standing::New | Standing::Settled { .. } => None,
+    }
+}
+
+fn held_row(
+    submission: &Submission,
+    found: &Found,
+    reading_key: String,
+    content_hash: [u8; 32],
+    reason: &str,
+    detail: &str,
+) -> HeldRow {
     let reading = &found.interpreted;
-    let row = HeldRow {
+    HeldRow {
         id: HeldReadingId::generate(),
         tenant: submission.tenant(),
-        reading_key: sight.held_key.clone(),
+        reading_key,
         uplink: submission.received.id,
         received_at: submission.received.received_at,
         device: submission.device,
@@ -186,17 +226,12 @@ fn holding(
         measured_at: reading.time.start.to_utc(),
         reason: reason.to_owned(),
         detail: detail.to_owned(),
-        content_hash: content_hash(found)?,
+        content_hash,
         decoder: submission.decoder.clone().unwrap_or_default(),
         clock_offset_ms: reading.time.clock_offset.map(|offset| offset.num_milliseconds()),
         time_zone: submission.time_zone.clone(),
         wearer: None,
-    };
-    let kept = match &sight.standing {
-        Standing::Open { id, reason: before, same_content } => Some((*id, !same_content || before != reason)),
-        Standing::New | Standing::Settled { .. } => None,
-    };
-    Ok(Holding { row, kept })
+    }
 }
 
 fn content_hash(found: &Found) -> Result<[u8; 32], Error> {

@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use db::TenantId;
 
-use super::plan::{Holding, Plan};
+use super::plan::{Holding, Plan, conflict};
 use super::revise::{Changed, Changes};
 use crate::error::{Error, Kind};
 use crate::fhir::readings::StoredReading;
@@ -89,7 +89,7 @@ fn settle_readings(
             });
         }
     };
-    for plan in plans {
+    for (plan, found) in plans.into_iter().zip(submission.readings()) {
         match plan {
             Plan::Drop(reason) => receipt.reason = Some(reason),
             Plan::Hold(holding) => hold(*holding, &mut receipt, settled),
@@ -129,7 +129,7 @@ fn settle_readings(
                     take(&planned, id, false, settled);
                     push_once(&mut receipt.observations, id);
                 }
-                Changed::Withdrawn => hold(planned.conflict, &mut receipt, settled),
+                Changed::Withdrawn => hold(conflict(submission, found, *planned), &mut receipt, settled),
             },
             Plan::Store(planned) => match known.get(&(planned.row.tenant, planned.row.identifier_value.clone())) {
                 Some(original)
@@ -138,7 +138,7 @@ fn settle_readings(
                     take(&planned, &original.id, false, settled);
                     push_once(&mut receipt.observations, &original.id);
                 }
-                _ => hold(planned.conflict, &mut receipt, settled),
+                _ => hold(conflict(submission, found, *planned), &mut receipt, settled),
             },
         }
     }

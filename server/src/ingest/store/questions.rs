@@ -57,7 +57,7 @@ pub async fn refusals(mut conn: &AsyncPgConnection, submissions: &[&Submission])
 }
 
 /// What a reading needs in order to find its wearer.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WearerQuestion {
     /// Whose device.
     pub tenant: TenantId,
@@ -85,8 +85,22 @@ pub struct Wearer {
     pub wearers: i64,
 }
 
-/// For each question in order: who wore it. A slot of its own wins over the device's only wearer.
-pub async fn wearers(mut conn: &AsyncPgConnection, questions: &[WearerQuestion]) -> QueryResult<Vec<Wearer>> {
+/// For each question in order: who wore it. A slot of its own wins over the device's only wearer. The readings of one payload
+/// mostly ask the same; neighbours that do are asked once.
+pub async fn wearers(conn: &AsyncPgConnection, questions: &[WearerQuestion]) -> QueryResult<Vec<Wearer>> {
+    let mut distinct: Vec<&WearerQuestion> = Vec::with_capacity(questions.len());
+    let mut places = Vec::with_capacity(questions.len());
+    for question in questions {
+        if distinct.last().is_none_or(|last| *last != question) {
+            distinct.push(question);
+        }
+        places.push(distinct.len() - 1);
+    }
+    let found = ask_wearers(conn, &distinct).await?;
+    places.into_iter().map(|place| found.get(place).cloned().ok_or(diesel::result::Error::NotFound)).collect()
+}
+
+async fn ask_wearers(mut conn: &AsyncPgConnection, questions: &[&WearerQuestion]) -> QueryResult<Vec<Wearer>> {
     diesel::sql_query(
         "SELECT coalesce(a.identity_id, a.id) AS assignment, a.patient_id AS patient, coalesce(w.wearers, 0) AS wearers \
          FROM unnest($1, $2, $3, $4, $5) WITH ORDINALITY AS r(tenant, device, slot, at, untrusted, n) \
@@ -95,7 +109,7 @@ pub async fn wearers(mut conn: &AsyncPgConnection, questions: &[WearerQuestion])
                AND a.worn_from <= r.at AND (a.worn_until IS NULL OR r.at < a.worn_until) \
              ORDER BY a.slot DESC LIMIT 1) a ON true \
          LEFT JOIN LATERAL (SELECT count(DISTINCT w.patient_id) AS wearers FROM assignment w \
-             WHERE w.tenant_id = r.tenant AND w.device_id = r.device AND w.slot IN (r.slot, '')) w ON r.untrusted \
+             WHERE r.untrusted AND w.tenant_id = r.tenant AND w.device_id = r.device AND w.slot IN (r.slot, '')) w ON true \
          ORDER BY r.n",
     )
     .bind::<Array<SqlUuid>, _>(questions.iter().map(|q| q.tenant).collect::<Vec<_>>())
