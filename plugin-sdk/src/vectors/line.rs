@@ -19,6 +19,9 @@ pub struct Vector {
     pub variables: Vec<(String, String)>,
     /// The expectation as it is in the file.
     pub expected: Value,
+    /// The expectation is what the source asserted, which need not be all that the payload says: readings of other kinds
+    /// may come beside it (`expected_from` is `source`).
+    pub headline: bool,
 }
 
 impl Vector {
@@ -43,6 +46,7 @@ impl Vector {
             content_type,
             variables: variables.map(|(name, told)| (name.clone(), plain(told))).collect(),
             expected: value.get("expected").cloned().ok_or("`expected` is missing")?,
+            headline: value.get("expected_from").and_then(Value::as_str) == Some("source"),
         })
     }
 
@@ -86,7 +90,9 @@ fn payload(value: &Value) -> Result<(Vec<Vec<u8>>, &'static str), String> {
         [value.get("payload_hex"), json].into_iter().flatten().find_map(|payload| payload.get("frames_hex"))
     {
         let frames = frames.as_array().ok_or("`frames_hex` is no list")?;
-        return Ok((frames.iter().map(bytes).collect::<Result<_, _>>()?, BYTES));
+        // What a device answers before it sends the frames comes before them.
+        let answer = json.and_then(|payload| payload.get("response_hex"));
+        return Ok((answer.into_iter().chain(frames).map(bytes).collect::<Result<_, _>>()?, BYTES));
     }
     let json = json.ok_or("neither `payload_hex` nor `payload_json`")?;
     Ok((vec![plain(json).into_bytes()], "application/json"))

@@ -28,6 +28,9 @@ pub fn problems(vector: &Vector, expected: &Expected, observations: &[Value]) ->
             None => problems.push(missing(index, wanted, &left, vector.tolerance())),
         }
     }
+    if vector.is_headline() {
+        left.retain(|found| expected.observations.iter().any(|wanted| is_of_kind(wanted, found)));
+    }
     // Formats that are a single number expect no Observation by name, but its digits.
     let by_number = expected.decimal.is_some() || expected.data_absent_reason.is_some();
     if by_number && expected.observations.is_empty() {
@@ -37,6 +40,14 @@ pub fn problems(vector: &Vector, expected: &Expected, observations: &[Value]) ->
     }
     problems.extend(device_time(expected, observations));
     problems
+}
+
+/// Whether an Observation is of the kind that is wanted: by its LOINC code, else by having none either.
+fn is_of_kind(wanted: &Value, found: &Value) -> bool {
+    match wanted.get("loinc").map(plain) {
+        Some(code) => has_code(found, LOINC, &code),
+        None => !has_system(found, LOINC),
+    }
 }
 
 /// Says what comes nearest to a missing Observation: the one with the same code.
@@ -166,6 +177,11 @@ fn device_time(expected: &Expected, observations: &[Value]) -> Option<String> {
     });
     let found = told.any(|text| text.trim_end_matches('Z').starts_with(wanted.as_str()));
     (!found).then(|| format!("no Observation keeps the device's time {wanted}"))
+}
+
+fn has_system(thing: &Value, system: &str) -> bool {
+    let codings = thing.pointer("/code/coding").and_then(Value::as_array).into_iter().flatten();
+    codings.into_iter().any(|coding| coding.get("system").and_then(Value::as_str) == Some(system))
 }
 
 fn has_code(thing: &Value, system: &str, code: &str) -> bool {

@@ -23,6 +23,8 @@ pub struct Vector {
     pub expected: Option<Expected>,
     #[serde(default)]
     notes: String,
+    #[serde(default)]
+    expected_from: String,
 }
 
 /// What a payload means.
@@ -80,7 +82,12 @@ impl Vector {
             .into_iter()
             .find_map(|payload| payload.get("frames_hex")?.as_array());
         if let Some(frames) = several {
-            return Ok((frames.iter().map(|frame| self.bytes(frame)).collect::<Result<_, _>>()?, BYTES));
+            // What a device answers before it sends the frames comes before them.
+            let answer = self.payload_json.get("response_hex");
+            return Ok((
+                answer.into_iter().chain(frames).map(|frame| self.bytes(frame)).collect::<Result<_, _>>()?,
+                BYTES,
+            ));
         }
         if self.payload_hex.is_string() {
             return Ok((vec![self.bytes(&self.payload_hex)?], BYTES));
@@ -98,6 +105,12 @@ impl Vector {
         let told = self.context.as_object().into_iter().flatten().filter(|(_, value)| !value.is_null());
         told.map(|(name, value)| (name.clone(), value.as_str().map_or_else(|| value.to_string(), str::to_owned)))
             .collect()
+    }
+
+    /// Whether the expectation is what a source asserted, which need not be all that the payload says: Observations of
+    /// other kinds may come beside it.
+    pub fn is_headline(&self) -> bool {
+        self.expected_from == "source"
     }
 
     /// How far a number may be off, beside its relative tolerance: what the notes say, and 0.1 mm\[Hg\] for what was kPa.

@@ -1,0 +1,19 @@
+//! The decoder against its vectors: what they mean, cut short, with flipped bits; and its manifest's examples.
+
+use afferent_plugin_sdk::vectors::{Runner, example_problems};
+use memory_scales::MemoryScales;
+
+#[test]
+fn every_vector_passes() {
+    for (format, at_least) in [("sanitas-sbf70", 4), ("soehnle-shape", 1)] {
+        let runner = Runner::<MemoryScales>::new().file(format!("vectors/{format}.jsonl"));
+        assert!(runner.len() >= at_least, "{format}: vectors are missing");
+        runner.assert_all();
+    }
+}
+
+#[test]
+fn the_manifest_keeps_its_own_examples() {
+    let problems = example_problems::<MemoryScales>();
+    assert!(problems.is_empty(), "{}", problems.join("\n"));
+}
