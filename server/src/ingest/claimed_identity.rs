@@ -5,7 +5,7 @@ use plugin_host::NameValue;
 
 use crate::fleet::{DeviceSnapshot, normal_address};
 
-/// Whether one of the claims (`serial`, `imei`, `address`) contradicts what is known of the device. What is not known of it
+/// Whether one of the claims (`serial`, `imei`, `address`, `vendor-device-id`) contradicts what is known of the device. What is not known of it
 /// contradicts nothing.
 pub fn is_another_device(claims: &[NameValue], device: &DeviceSnapshot) -> bool {
     claims.iter().any(|claim| {
@@ -13,6 +13,7 @@ pub fn is_another_device(claims: &[NameValue], device: &DeviceSnapshot) -> bool 
             "serial" => vec![device.serial.clone()],
             "imei" => identifiers(device, &["imei"]),
             "address" => identifiers(device, &["eui-48", "bluetooth"]),
+            "vendor-device-id" => identifiers(device, &["vendor-device-id"]),
             _ => Vec::new(),
         };
         let normal = |text: &str| normal_address(text).to_lowercase();

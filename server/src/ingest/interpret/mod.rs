@@ -132,6 +132,7 @@ impl Interpreted {
 /// Finds out what a reading means. Pure: the same input gives the same result.
 pub fn interpret(reading: &Reading, context: &InterpretContext, tables: &Tables) -> Interpreted {
     let vital = tables.vitals.kind(&reading.kind).map(Arc::as_ref);
+    let context = &InterpretContext { zone: payload_zone(reading).unwrap_or(context.zone), ..context.clone() };
     let time = time::resolve(reading, context);
     let judged = tables.dispositions.is_judged(reading.flags.iter().map(String::as_str));
     let contents = values::read(reading, vital, judged, tables);
@@ -183,6 +184,12 @@ pub fn interpret(reading: &Reading, context: &InterpretContext, tables: &Tables)
         measure: contents.main.measure,
         components: contents.measures,
     }
+}
+
+/// The zone that the payload itself names, in the reading's `extra`: it goes before what is configured. A name that is no
+/// zone says nothing.
+fn payload_zone(reading: &Reading) -> Option<Tz> {
+    reading.extra.iter().find(|pair| pair.name == "time-zone")?.value.parse().ok()
 }
 
 fn kind_name(reading: &Reading) -> String {

@@ -33,6 +33,23 @@ fn a_wall_clock_is_read_in_its_zone() {
     check(&local("2026-11-22T08:30:00.250"), &context(), "2026-11-22T08:30:00.250+01:00", TimeSource::DeviceLocal, &[]);
 }
 
+/// A cloud's day of steps: the account's zone decides where it begins, winter and summer.
+#[test]
+fn the_zone_that_the_payload_names_goes_before_the_configured_one() {
+    let in_zone = |text: &str, zone: &str| {
+        let mut reading = local(text);
+        reading.extra.push(plugin_host::NameValue { name: "time-zone".to_owned(), value: zone.to_owned() });
+        reading
+    };
+    for (text, zone, effective) in [
+        ("2015-02-21T00:00:00", "America/Los_Angeles", "2015-02-21T00:00:00-08:00"),
+        ("2015-06-18T00:00:00", "America/Los_Angeles", "2015-06-18T00:00:00-07:00"),
+        ("2015-02-21T00:00:00", "Somewhere/Else", "2015-02-21T00:00:00+01:00"),
+    ] {
+        check(&in_zone(text, zone), &context(), effective, TimeSource::DeviceLocal, &[]);
+    }
+}
+
 #[test]
 fn an_offset_of_the_payload_stays() {
     check(
