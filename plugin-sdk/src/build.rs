@@ -1,6 +1,6 @@
 //! Builders: a reading and what surrounds it, in as few words as the payload needs.
 
-use crate::registry::{clock_states, warnings};
+use crate::registry::{clock_states, kinds, warnings};
 use crate::{
     Component, DecodeError, Decoded, DeviceFact, DeviceTime, Frame, HubContent, HubItem, HubOutcome, Input, NameValue,
     Nothing, OnChange, Outcome, Reading, Value, WallClock, Warning,
@@ -49,6 +49,14 @@ impl Reading {
             on_change: OnChange::Distinct,
             extra: Vec::new(),
         }
+    }
+
+    /// A blood pressure of both its parts, each in its unit or absent with the reason.
+    #[must_use]
+    pub fn blood_pressure(systolic: Value, diastolic: Value) -> Self {
+        Self::new(kinds::BLOOD_PRESSURE, Value::None)
+            .component(kinds::BLOOD_PRESSURE_SYSTOLIC, systolic)
+            .component(kinds::BLOOD_PRESSURE_DIASTOLIC, diastolic)
     }
 
     /// Adds a part, such as the systolic pressure of a blood pressure.
@@ -250,6 +258,11 @@ impl Decoded {
     pub fn warning(mut self, code: &str, message: &str) -> Self {
         self.warnings.push(Warning { code: code.to_owned(), message: message.to_owned() });
         self
+    }
+
+    /// Adds a registered fact about the device to what is there.
+    pub fn add_fact(&mut self, kind: &str, value: Value) {
+        self.facts.push(DeviceFact { kind: kind.to_owned(), value, extra: Vec::new() });
     }
 
     /// Adds a registered warning, unless it was added before.

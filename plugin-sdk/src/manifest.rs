@@ -83,6 +83,14 @@ impl Manifest {
         self
     }
 
+    /// Adds an example whose payload is one frame of JSON, as [`Manifest::example`].
+    #[must_use]
+    pub fn json_example(self, model: &str, shows: &str, json: &str, outcome: &str, values: &[&str]) -> Self {
+        let mut input = Input::new(model, "", json);
+        "application/json".clone_into(&mut input.content_type);
+        self.example(&format!("{model}: {shows}"), input, outcome, values)
+    }
+
     /// Adds an example: what `input` must come to (`readings`, `incomplete`, `nothing` or `error`), and the values,
     /// one line each, as [`value_lines`](crate::value_lines) writes them.
     #[must_use]

@@ -132,6 +132,12 @@ impl Timestamp {
         self.offset_minutes.map(|minutes| self.wall_ms - i64::from(minutes) * 60_000)
     }
 
+    /// Minutes east of Greenwich; none where the sender does not say.
+    #[must_use]
+    pub const fn offset_minutes(self) -> Option<i16> {
+        self.offset_minutes
+    }
+
     /// The day on the wall clock, `2015-02-21`.
     #[must_use]
     pub fn date_text(self) -> String {

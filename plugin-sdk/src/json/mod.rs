@@ -185,13 +185,27 @@ impl<'d> Json<'d> {
         Decimal::parse_rounded(self.digits()?, places).map_err(|error| error.at_path(self.path()))
     }
 
+    /// The number of this member, rounded to a device's resolution ([`Json::rounded`]); none where it is missing, `null`
+    /// or not above zero. For what no living body has at zero: vendors send 0 or -1 where nothing was measured.
+    ///
+    /// # Errors
+    ///
+    /// This is no object, or the member is no number.
+    pub fn measured(self, name: &str, places: u8) -> Result<Option<Decimal>, DecodeError> {
+        let Some(member) = self.get(name)? else { return Ok(None) };
+        Ok(Some(member.rounded(places)?).filter(|number| number.compare(0).is_gt()))
+    }
+
     /// A whole number, or a text that holds one; `93.0` is one.
     ///
     /// # Errors
     ///
     /// This is none, or it does not fit.
     pub fn integer(self) -> Result<i64, DecodeError> {
-        let whole = self.decimal()?.to_integer();
+        let digits = self.digits()?;
+        let is_plain = digits.bytes().all(|digit| digit.is_ascii_digit() || digit == b'-');
+        // Nanoseconds since 1970 have 19 digits, which a decimal has not.
+        let whole = if is_plain { digits.parse().ok() } else { self.decimal()?.to_integer() };
         whole.ok_or_else(|| self.malformed("not a whole number"))
     }
 

@@ -71,6 +71,8 @@ words! {
         BIOIMPEDANCE = "bioimpedance",
         /// Steps counted by a worn sensor.
         PEDOMETER = "pedometer",
+        /// Estimated from light that the skin reflects, without a cuff.
+        PHOTOPLETHYSMOGRAPHY = "photoplethysmography",
     }
 }
 

@@ -9,8 +9,11 @@ use super::codes::loinc;
 use crate::{Decimal, Decoded, DeviceTime, Outcome, Reading, Value};
 
 /// Conversions between the unit of a device and that of an expectation: from, to, multiply, divide, tolerance in 10^-12.
-const CONVERSIONS: &[(&str, &str, i128, i128, i128)] =
-    &[("kPa", "mm[Hg]", 500_000, 66_661, 100_000_000_000), ("m", "cm", 100, 1, 0)];
+const CONVERSIONS: &[(&str, &str, i128, i128, i128)] = &[
+    ("kPa", "mm[Hg]", 500_000, 66_661, 100_000_000_000),
+    ("Pa", "mm[Hg]", 500, 66_661, 100_000_000_000),
+    ("m", "cm", 100, 1, 0),
+];
 
 /// What differs, a sentence each.
 pub(super) fn differences(vector: &Vector, outcome: &Outcome, host_warnings: &[String]) -> Vec<String> {
