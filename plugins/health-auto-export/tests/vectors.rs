@@ -5,11 +5,9 @@ use health_auto_export::HealthAutoExport;
 
 #[test]
 fn every_vector_passes_as_its_own_model() {
-    for (format, at_least) in [("health-auto-export", 1)] {
-        let runner = Runner::<HealthAutoExport>::new().file(format!("vectors/{format}.jsonl"));
-        assert!(runner.len() >= at_least, "{format}: vectors are missing");
-        runner.assert_all();
-    }
+    let runner = Runner::<HealthAutoExport>::new().file("vectors/health-auto-export.jsonl");
+    assert!(!runner.is_empty(), "vectors are missing");
+    runner.assert_all();
 }
 
 #[test]

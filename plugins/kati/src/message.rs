@@ -46,7 +46,7 @@ pub fn message(root: Json<'_>) -> Result<Outcome, DecodeError> {
     }
     let readings = core::mem::take(&mut decoded.readings).into_iter();
     decoded.readings = readings.map(|reading| reading.device_identity(device_identity::IMEI, imei)).collect();
-    Ok(nothing_else(root, decoded)?)
+    nothing_else(root, decoded)
 }
 
 /// What a message without readings is. An alarm is no measurement: it is told as a warning, so that it is seen.
