@@ -2,8 +2,8 @@
 
 use crate::registry::{clock_states, kinds, warnings};
 use crate::{
-    Component, DecodeError, Decoded, DeviceFact, DeviceTime, Frame, HubContent, HubItem, HubOutcome, Input, NameValue,
-    Nothing, OnChange, Outcome, Reading, Value, WallClock, Warning,
+    Component, DecodeError, Decoded, DeviceFact, DeviceTime, Frame, HubContent, HubItem, HubOutcome, Incomplete, Input,
+    NameValue, Nothing, OnChange, Outcome, Reading, Value, WallClock, Warning,
 };
 
 /// A name and a value.
@@ -293,6 +293,37 @@ impl Decoded {
     pub fn fact(mut self, kind: &str, value: Value) -> Self {
         self.facts.push(DeviceFact { kind: kind.to_owned(), value, extra: Vec::new() });
         self
+    }
+}
+
+impl Incomplete {
+    /// The name in `extra` under which a decoder says what the frames tell by themselves ([`Incomplete::decoded`]).
+    pub const DECODED: &str = "decoded";
+
+    /// More frames are needed; why, for the person who waits.
+    #[must_use]
+    pub fn because(reason: &str) -> Self {
+        Self { reason: reason.to_owned(), extra: Vec::new() }
+    }
+
+    /// Says that the frames are whole by themselves, and what they are: only that which they belong to is still to come
+    /// (the context of a glucose measurement). Nothing of a half message.
+    #[must_use]
+    pub fn decoded(mut self, what: impl Into<String>) -> Self {
+        self.extra.push(pair(Self::DECODED, what));
+        self
+    }
+
+    /// Did the decoder say that the frames are whole by themselves?
+    #[must_use]
+    pub fn is_decoded(&self) -> bool {
+        self.extra.iter().any(|extra| extra.name == Self::DECODED)
+    }
+}
+
+impl From<Incomplete> for Outcome {
+    fn from(incomplete: Incomplete) -> Self {
+        Self::Incomplete(incomplete)
     }
 }
 

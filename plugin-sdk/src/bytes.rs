@@ -206,6 +206,12 @@ impl Flags {
         bit < 32 && self.0 >> bit & 1 == 1
     }
 
+    /// Is any of the bits set that are set in `mask`?
+    #[must_use]
+    pub const fn has_any(self, mask: u32) -> bool {
+        self.0 & mask != 0
+    }
+
     /// The words of those bits that are set, in the table's order.
     #[must_use]
     pub fn words(self, table: &[(u32, &'static str)]) -> Vec<&'static str> {

@@ -1,7 +1,7 @@
 //! The Bluetooth SIG's Date Time (0x2A08): a wall clock without a zone, which is often wrong.
 
-use crate::DeviceTime;
 use crate::registry::clock_states;
+use crate::{DeviceTime, Timestamp};
 
 /// The seven bytes of a Date Time as they came. Year (1582 to 9999), month and day are 0 when unknown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,6 +44,37 @@ impl DateTime {
             return WallClock::Unknown;
         }
         WallClock::Local(self.text())
+    }
+
+    /// What the clock shows so many minutes later (or earlier), without changes of the clock in between. Unknown and
+    /// impossible times stay what they are; what leaves the years 1582 to 9999 is impossible.
+    #[must_use]
+    pub fn wall_clock_after(&self, minutes: i64) -> WallClock {
+        let clock = self.wall_clock();
+        if minutes == 0 || !matches!(clock, WallClock::Local(_)) {
+            return clock;
+        }
+        let moved = minutes.checked_mul(60_000).zip(self.timestamp()).and_then(|(ms, time)| time.plus_ms(ms).ok());
+        match moved.map(|time| time.to_string()) {
+            Some(text) if text.as_str() >= "1582" => WallClock::Local(text),
+            _ => WallClock::Impossible,
+        }
+    }
+
+    /// The day of the week, 1 Monday to 7 Sunday; none unless the time exists.
+    #[must_use]
+    pub fn day_of_week(&self) -> Option<u8> {
+        let days = self.timestamp()?.with_wall_clock_offset(0).epoch_ms()?.div_euclid(86_400_000);
+        // 1970-01-01 was a Thursday.
+        u8::try_from((days + 3).rem_euclid(7) + 1).ok()
+    }
+
+    /// The time as a wall clock of an unnamed zone; none unless it exists.
+    #[must_use]
+    pub fn timestamp(&self) -> Option<Timestamp> {
+        let date = [self.year.into(), self.month.into(), self.day.into()];
+        let time = [self.hour.into(), self.minute.into(), self.second.into()];
+        Timestamp::from_wall_clock(date, time).ok().filter(|_| matches!(self.wall_clock(), WallClock::Local(_)))
     }
 
     fn text(&self) -> String {
@@ -112,6 +143,43 @@ mod tests {
         assert_eq!(clock(1582, 1, 1, 0, 0, 0), WallClock::Local("1582-01-01T00:00:00".into()));
         assert_eq!(clock(9999, 12, 31, 23, 59, 59), WallClock::Local("9999-12-31T23:59:59".into()));
         assert_eq!(clock(2000, 2, 29, 0, 0, 0), WallClock::Local("2000-02-29T00:00:00".into()));
+    }
+
+    fn at(year: u16, month: u8, day: u8, hour: u8, minute: u8, second: u8) -> DateTime {
+        DateTime { year, month, day, hour, minute, second }
+    }
+
+    #[test]
+    fn minutes_are_carried_over_days_months_and_years() {
+        for (start, minutes, expected) in [
+            (at(2026, 12, 31, 23, 55, 7), 10, "2027-01-01T00:05:07"),
+            (at(2027, 1, 1, 0, 5, 7), -10, "2026-12-31T23:55:07"),
+            (at(2024, 2, 28, 23, 59, 0), 1, "2024-02-29T00:00:00"),
+            (at(2023, 2, 28, 23, 59, 0), 1, "2023-03-01T00:00:00"),
+            (at(1900, 2, 28, 12, 0, 0), 1440, "1900-03-01T12:00:00"),
+            (at(1969, 12, 31, 23, 59, 59), 1, "1970-01-01T00:00:59"),
+            (at(2026, 1, 15, 8, 0, 0), 65_535, "2026-03-01T20:15:00"),
+            (at(2026, 7, 1, 0, 0, 0), -32_767, "2026-06-08T05:53:00"),
+            (at(2026, 7, 1, 0, 0, 0), 0, "2026-07-01T00:00:00"),
+        ] {
+            assert_eq!(start.wall_clock_after(minutes), WallClock::Local(expected.into()), "{start:?} {minutes}");
+        }
+        assert_eq!(at(9999, 12, 31, 23, 59, 0).wall_clock_after(1), WallClock::Impossible);
+        assert_eq!(at(1582, 1, 1, 0, 0, 0).wall_clock_after(-1), WallClock::Impossible);
+        assert_eq!(at(2026, 2, 30, 0, 0, 0).wall_clock_after(5), WallClock::Impossible);
+        assert_eq!(at(0, 2, 28, 0, 0, 0).wall_clock_after(5), WallClock::Unknown);
+        assert_eq!(at(2026, 7, 1, 0, 0, 0).wall_clock_after(i64::MIN), WallClock::Impossible);
+    }
+
+    #[test]
+    fn days_of_the_week_follow_each_other() {
+        for (date, day) in [(at(1970, 1, 1, 0, 0, 0), 4), (at(2017, 1, 4, 23, 59, 59), 3), (at(2026, 3, 1, 0, 0, 0), 7)]
+        {
+            assert_eq!(date.day_of_week(), Some(day), "{date:?}");
+        }
+        assert_eq!(at(1582, 10, 15, 0, 0, 0).day_of_week(), Some(5), "the first day of the Gregorian calendar");
+        assert_eq!(at(2023, 2, 29, 0, 0, 0).day_of_week(), None);
+        assert_eq!(at(2023, 0, 1, 0, 0, 0).day_of_week(), None);
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! The codes by which vectors name registered kinds.
 
-use crate::Coding;
 use crate::registry::kinds;
+use crate::{Coding, Value};
 
 /// The first LOINC code of each kind in `fhir-profiles/vitals.json`.
 const LOINC: &[(&str, &str)] = &[
@@ -42,8 +42,23 @@ const LOINC: &[(&str, &str)] = &[
     (kinds::FORCED_EXPIRATORY_VOLUME_1S, "20150-9"),
 ];
 
+/// The LOINC code where the unit decides: amounts of substance have codes of their own.
+const LOINC_IN_MOLES: &[(&str, &str)] =
+    &[("41653-7", "14743-9"), ("2339-0", "15074-8"), ("2345-7", "14749-6"), ("99504-3", "105272-9")];
+
+/// The LOINC code of a value of this kind in its unit.
+pub(super) fn loinc_of_value<'a>(kind: &str, codings: &'a [Coding], value: &Value) -> &'a str {
+    let code = loinc(kind, codings);
+    match value {
+        Value::Quantity(quantity) if quantity.unit == "mmol/L" => {
+            LOINC_IN_MOLES.iter().find(|(mass, _)| *mass == code).map_or(code, |(_, moles)| moles)
+        }
+        _ => code,
+    }
+}
+
 /// The LOINC code of a kind, or of the coding that stands for one; empty where there is none.
-pub(super) fn loinc<'a>(kind: &str, codings: &'a [Coding]) -> &'a str {
+fn loinc<'a>(kind: &str, codings: &'a [Coding]) -> &'a str {
     match LOINC.iter().find(|(known, _)| *known == kind) {
         Some((_, code)) => code,
         None => codings.iter().find(|coding| coding.system == "http://loinc.org").map_or("", |coding| &coding.code),
@@ -54,6 +69,16 @@ pub(super) fn loinc<'a>(kind: &str, codings: &'a [Coding]) -> &'a str {
 #[expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod tests {
     use serde_json::Value;
+
+    #[test]
+    fn the_codes_in_moles_are_those_of_the_table_of_vitals() {
+        let vitals: Value = serde_json::from_str(include_str!("../../../fhir-profiles/vitals.json")).unwrap();
+        for kind in vitals["kinds"].as_array().unwrap() {
+            let Some(in_moles) = kind["codingsByUnit"].get("mmol/L") else { continue };
+            let value = crate::Value::decimal(crate::Decimal::new(55, -1), "mmol/L");
+            assert_eq!(super::loinc_of_value(kind["name"].as_str().unwrap(), &[], &value), in_moles[0]["code"]);
+        }
+    }
 
     #[test]
     fn the_codes_are_those_of_the_table_of_vitals() {

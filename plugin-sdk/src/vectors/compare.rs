@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use serde_json::Value as Json;
 
 use super::Vector;
-use super::codes::loinc;
-use crate::{Decimal, Decoded, DeviceTime, Outcome, Reading, Value};
+use super::codes::loinc_of_value;
+use crate::{Decimal, Decoded, DeviceTime, Outcome, Reading, Timestamp, Value};
 
 /// Conversions between the unit of a device and that of an expectation: from, to, multiply, divide, tolerance in 10^-12.
 const CONVERSIONS: &[(&str, &str, i128, i128, i128)] = &[
@@ -21,6 +21,7 @@ pub(super) fn differences(vector: &Vector, outcome: &Outcome, host_warnings: &[S
     let name = match outcome {
         Outcome::Readings(_) => "decoded",
         Outcome::Nothing(_) => "no-observation",
+        Outcome::Incomplete(incomplete) if incomplete.is_decoded() => "decoded",
         Outcome::Incomplete(_) => "incomplete",
         Outcome::Error(_) => "reject",
     };
@@ -35,8 +36,14 @@ pub(super) fn differences(vector: &Vector, outcome: &Outcome, host_warnings: &[S
     match outcome {
         Outcome::Readings(decoded) if first == "decoded" => {
             let mut found = Vec::new();
+            if is_number(expected) {
+                compare_number(expected, decoded, &mut found);
+                return found;
+            }
             compare_observations(vector, decoded, &mut found);
-            compare_times(expected, decoded, &mut found);
+            if !compare_offsets(vector, decoded, &mut found) {
+                compare_times(expected, decoded, &mut found);
+            }
             compare_fields(expected, decoded, &mut found);
             compare_warnings(expected, decoded, host_warnings, &mut found);
             found
@@ -53,26 +60,53 @@ fn list<'a>(value: &'a Json, name: &str) -> &'a [Json] {
     value.get(name).and_then(Json::as_array).map(Vec::as_slice).unwrap_or_default()
 }
 
+/// Is the format a single number, so that the vector names its digits in place of observations?
+fn is_number(expected: &Json) -> bool {
+    list(expected, "observations").is_empty()
+        && ["decimal", "dataAbsentReason"].iter().any(|name| expected.get(*name).is_some())
+}
+
+/// One reading with exactly these digits, trailing zeros included, or absent for exactly this reason.
+fn compare_number(expected: &Json, decoded: &Decoded, found: &mut Vec<String>) {
+    let got = match decoded.readings.as_slice() {
+        [reading] => Some(&reading.value),
+        _ => None,
+    };
+    let agrees = match got {
+        Some(Value::Quantity(quantity)) => text(expected, "decimal") == quantity.value.to_string(),
+        Some(Value::Absent(reason)) => text(expected, "dataAbsentReason") == reason,
+        _ => false,
+    };
+    if !agrees {
+        found.push(format!("expected {expected}, and got {got:?}"));
+    }
+}
+
+fn code_of(reading: &Reading) -> &str {
+    loinc_of_value(&reading.kind, &reading.codings, &reading.value)
+}
+
 fn compare_observations(vector: &Vector, decoded: &Decoded, found: &mut Vec<String>) {
     let observations = list(&vector.expected, "observations");
     let mut readings: Vec<&Reading> = decoded.readings.iter().collect();
     if vector.headline && readings.len() > observations.len() {
         let named: BTreeSet<&str> = observations.iter().map(|observation| text(observation, "loinc")).collect();
-        readings.retain(|reading| named.contains(loinc(&reading.kind, &reading.codings)));
+        readings.retain(|reading| named.contains(code_of(reading)));
     }
     if observations.len() != readings.len() {
         found.push(format!("expected {} observations, and got {}", observations.len(), readings.len()));
         return;
     }
     for (observation, reading) in observations.iter().zip(readings) {
-        let code = loinc(&reading.kind, &reading.codings);
+        let code = code_of(reading);
         compare_value(observation, code, &reading.value, found);
         let parts = list(observation, "components");
         if parts.len() != reading.components.len() {
             found.push(format!("{}: expected {} components", reading.kind, parts.len()));
         }
         for (part, component) in parts.iter().zip(&reading.components) {
-            compare_value(part, loinc(&component.kind, &component.codings), &component.value, found);
+            let code = loinc_of_value(&component.kind, &component.codings, &component.value);
+            compare_value(part, code, &component.value, found);
         }
         compare_moment(observation, reading, found);
     }
@@ -146,6 +180,21 @@ fn compare_moment(expected: &Json, reading: &Reading, found: &mut Vec<String>) {
 
 fn has_zone(reading: &Reading) -> bool {
     reading.extra.iter().any(|pair| pair.name == "time-zone")
+}
+
+/// `offset_min` with the context `session_start_local`: the wall clock is so many minutes after the session's start.
+/// Says whether the vector is of that kind.
+fn compare_offsets(vector: &Vector, decoded: &Decoded, found: &mut Vec<String>) -> bool {
+    let start = vector.variables.iter().find(|(name, _)| name == "session_start_local");
+    let Some(start) = start.and_then(|(_, start)| Timestamp::parse(start).ok()) else { return false };
+    for (observation, reading) in list(&vector.expected, "observations").iter().zip(&decoded.readings) {
+        let Some(offset) = observation.get("offset_min").and_then(Json::as_i64) else { return false };
+        let wanted = start.plus_ms(offset * 60_000).ok().map(Timestamp::device_time);
+        if wanted.as_ref() != Some(&reading.time) {
+            found.push(format!("{}: expected the time {wanted:?}, and got {:?}", reading.kind, reading.time));
+        }
+    }
+    true
 }
 
 /// The device's own wall time. One with unknown parts must not become a time.

@@ -1,11 +1,9 @@
 //! Blood Pressure Measurement (0x2A35) and Intermediate Cuff Pressure (0x2A36), Blood Pressure Service 1.0.
 
 use afferent_plugin_sdk::registry::{flags, kinds, methods, nothing_reasons};
-use afferent_plugin_sdk::{
-    DecodeError, Flags, Nothing, Number, OnChange, Outcome, Reader, Reading, Value, WallClock, record_key,
-};
+use afferent_plugin_sdk::{DecodeError, Flags, Nothing, Number, Outcome, Reader, Reading, Value};
 
-use crate::user_slot;
+use crate::origin::{Origin, user_slot};
 
 /// Bits of the measurement status that are words of their own; bits 3 and 4 are the pulse range.
 const STATUS: &[(u32, &str)] = &[
@@ -31,9 +29,8 @@ struct Fields {
     systolic: Number,
     diastolic: Number,
     mean: Number,
-    clock: Option<WallClock>,
     pulse: Option<Number>,
-    user: Option<String>,
+    origin: Origin,
     status: Vec<&'static str>,
 }
 
@@ -41,18 +38,14 @@ impl Fields {
     fn read(data: &[u8]) -> Result<Self, DecodeError> {
         let mut reader = Reader::new(data);
         let flags = reader.flags_u8(0b0001_1111)?;
-        let fields = Self {
-            unit: if flags.has(0) { "kPa" } else { "mm[Hg]" },
-            systolic: reader.sfloat()?,
-            diastolic: reader.sfloat()?,
-            mean: reader.sfloat()?,
-            clock: if flags.has(1) { Some(reader.date_time()?.wall_clock()) } else { None },
-            pulse: if flags.has(2) { Some(reader.sfloat()?) } else { None },
-            user: if flags.has(3) { user_slot(reader.u8()?) } else { None },
-            status: if flags.has(4) { status_words(reader.u16_le()?) } else { Vec::new() },
-        };
+        let unit = if flags.has(0) { "kPa" } else { "mm[Hg]" };
+        let (systolic, diastolic, mean) = (reader.sfloat()?, reader.sfloat()?, reader.sfloat()?);
+        let clock = if flags.has(1) { Some(reader.date_time()?.wall_clock()) } else { None };
+        let pulse = if flags.has(2) { Some(reader.sfloat()?) } else { None };
+        let user = if flags.has(3) { user_slot(reader.u8()?) } else { None };
+        let status = if flags.has(4) { status_words(reader.u16_le()?) } else { Vec::new() };
         reader.finish()?;
-        Ok(fields)
+        Ok(Self { unit, systolic, diastolic, mean, pulse, origin: Origin { clock, user }, status })
     }
 }
 
@@ -74,13 +67,7 @@ fn status_words(status: u16) -> Vec<&'static str> {
 /// The payload is truncated, has trailing bytes, or sets a flag that would shift the fields.
 pub fn decode(data: &[u8]) -> Result<Outcome, DecodeError> {
     let fields = Fields::read(data)?;
-    let key = fields.clock.as_ref().and_then(|clock| record_key(clock, fields.user.as_deref()));
-    let around = |mut reading: Reading| {
-        if let Some(clock) = &fields.clock {
-            reading = reading.at_wall_clock(clock);
-        }
-        reading.flags(&fields.status).user_slot(fields.user.as_deref()).record_key(key.clone(), OnChange::Distinct)
-    };
+    let around = |reading: Reading| fields.origin.stamp(reading).flags(&fields.status);
     let mut readings = Vec::with_capacity(2);
     readings.push(around(
         Reading::new(kinds::BLOOD_PRESSURE, Value::None)

@@ -1,4 +1,4 @@
-//! PLX Spot-Check Measurement (0x2A5E), Pulse Oximeter Service 1.0.1.
+//! PLX Spot-Check Measurement (0x2A5E) and PLX Continuous Measurement (0x2A5F), Pulse Oximeter Service 1.0.1.
 
 use afferent_plugin_sdk::registry::{clock_states, flags, kinds, methods, nothing_reasons, warnings};
 use afferent_plugin_sdk::{
@@ -47,51 +47,114 @@ const DEVICE_STATUS: &[(u32, &str)] = &[
     (15, flags::SENSOR_DISCONNECTED),
 ];
 
-/// Every flag that a spot-check may carry.
+/// Every flag that an oximeter's reading may carry.
 pub fn flags() -> impl Iterator<Item = &'static str> {
     MEASUREMENT_STATUS.iter().chain(DEVICE_STATUS).map(|(_, word)| *word)
 }
 
-/// Oxygen saturation, pulse, and the pulse amplitude index where the oximeter gives it.
+/// Saturation and pulse of one averaging.
+struct Pair {
+    method: &'static str,
+    saturation: Number,
+    pulse: Number,
+}
+
+impl Pair {
+    fn read(reader: &mut Reader, method: &'static str) -> Result<Self, DecodeError> {
+        Ok(Self { method, saturation: reader.sfloat()?, pulse: reader.sfloat()? })
+    }
+}
+
+/// What both characteristics end with.
+struct Tail {
+    status: Flags,
+    device: Flags,
+    amplitude: Option<Number>,
+}
+
+impl Tail {
+    /// Reads measurement status, device status and amplitude, whose flags are three bits in a row from `first`.
+    fn read(mut reader: Reader, flags: Flags, first: u32) -> Result<Self, DecodeError> {
+        let status = Flags::any(if flags.has(first) { u32::from(reader.u16_le()?) } else { 0 });
+        let device = Flags::any(if flags.has(first + 1) { reader.u24_le()? } else { 0 });
+        let amplitude = if flags.has(first + 2) { Some(reader.sfloat()?) } else { None };
+        reader.finish()?;
+        Ok(Self { status, device, amplitude })
+    }
+
+    /// Why there is nothing of a person in it.
+    fn nothing(&self) -> Option<Nothing> {
+        if self.status.has(DEMO) {
+            Some(Nothing::because(nothing_reasons::DEMO, "the oximeter sends demonstration data"))
+        } else if self.status.has(TEST) {
+            Some(Nothing::because(nothing_reasons::TEST, "the oximeter sends test data"))
+        } else {
+            None
+        }
+    }
+
+    /// Oxygen saturation and pulse of each averaging, and the pulse amplitude index where the oximeter gives it.
+    fn readings(&self, pairs: &[Pair]) -> Vec<Reading> {
+        let mut words = self.status.words(MEASUREMENT_STATUS);
+        words.extend(self.device.words(DEVICE_STATUS));
+        let around = |kind: &str, number: Number, unit: &str, method: &str| {
+            Reading::new(kind, value(number, unit, self.status)).flags(&words).method(method)
+        };
+        let mut readings = Vec::with_capacity(2 * pairs.len() + 1);
+        for pair in pairs {
+            readings.push(around(kinds::OXYGEN_SATURATION, pair.saturation, "%", pair.method));
+            readings.push(around(kinds::PULSE_RATE_OXIMETER, pair.pulse, "/min", pair.method));
+        }
+        if let (Some(amplitude), [first, ..]) = (self.amplitude, pairs) {
+            readings.push(around(kinds::PERFUSION_INDEX, amplitude, "%", first.method));
+        }
+        readings
+    }
+}
+
+/// One measurement at a time.
 ///
 /// # Errors
 ///
 /// The payload is truncated, has trailing bytes, or sets a flag that would shift the fields.
-pub fn decode(data: &[u8]) -> Result<Outcome, DecodeError> {
+pub fn decode_spot_check(data: &[u8]) -> Result<Outcome, DecodeError> {
     let mut reader = Reader::new(data);
     let flags = reader.flags_u8(0b0001_1111)?;
-    let saturation = reader.sfloat()?;
-    let pulse = reader.sfloat()?;
-    let clock = if flags.has(0) { Some(reader.date_time()?.wall_clock()) } else { None };
-    let status = Flags::any(if flags.has(1) { u32::from(reader.u16_le()?) } else { 0 });
-    let device = Flags::any(if flags.has(2) { reader.u24_le()? } else { 0 });
-    let amplitude = if flags.has(3) { Some(reader.sfloat()?) } else { None };
-    reader.finish()?;
-    if status.has(DEMO) {
-        return Ok(Nothing::because(nothing_reasons::DEMO, "the oximeter sends demonstration data").into());
+    let pair = Pair::read(&mut reader, methods::SPOT_CHECK)?;
+    let time = if flags.has(0) { Some(reader.date_time()?.wall_clock()) } else { None };
+    let tail = Tail::read(reader, flags, 1)?;
+    if let Some(nothing) = tail.nothing() {
+        return Ok(nothing.into());
     }
-    if status.has(TEST) {
-        return Ok(Nothing::because(nothing_reasons::TEST, "the oximeter sends test data").into());
-    }
-
-    let mut words = status.words(MEASUREMENT_STATUS);
-    words.extend(device.words(DEVICE_STATUS));
-    let clock = Clock { time: clock, not_set: flags.has(4) };
-    let around = |kind: &str, number: Number, unit: &str| {
-        let reading = Reading::new(kind, value(number, unit, status)).flags(&words).method(methods::SPOT_CHECK);
-        clock.stamp(reading)
-    };
-    let mut readings = Vec::with_capacity(3);
-    readings.push(around(kinds::OXYGEN_SATURATION, saturation, "%"));
-    readings.push(around(kinds::PULSE_RATE_OXIMETER, pulse, "/min"));
-    if let Some(amplitude) = amplitude {
-        readings.push(around(kinds::PERFUSION_INDEX, amplitude, "%"));
-    }
+    let clock = Clock { time, not_set: flags.has(4) };
+    let readings: Vec<Reading> = tail.readings(&[pair]).into_iter().map(|reading| clock.stamp(reading)).collect();
     let mut decoded = Decoded::from(readings);
     if clock.is_untrusted() {
         decoded = decoded.warning(warnings::DEVICE_TIME_UNTRUSTED, "the oximeter says that its clock is not set");
     }
     Ok(decoded.into())
+}
+
+/// A measurement that goes on, averaged normally and, where the oximeter gives them, fast and slowly. It carries no time.
+///
+/// # Errors
+///
+/// As [`decode_spot_check`].
+pub fn decode_continuous(data: &[u8]) -> Result<Outcome, DecodeError> {
+    let mut reader = Reader::new(data);
+    let flags = reader.flags_u8(0b0001_1111)?;
+    let mut pairs = Vec::with_capacity(3);
+    pairs.push(Pair::read(&mut reader, methods::CONTINUOUS)?);
+    for (bit, method) in [(0, methods::FAST), (1, methods::SLOW)] {
+        if flags.has(bit) {
+            pairs.push(Pair::read(&mut reader, method)?);
+        }
+    }
+    let tail = Tail::read(reader, flags, 2)?;
+    match tail.nothing() {
+        Some(nothing) => Ok(nothing.into()),
+        None => Ok(tail.readings(&pairs).into()),
+    }
 }
 
 /// A reason that the status gives beats a special float, and a number beside it is not a measurement (HL7 PHD IG,

@@ -256,5 +256,5 @@ fn another_devices_model_or_channel_is_refused() {
     assert_eq!(refused("gatt-2A35", "2A9D"), ErrorKind::Unsupported);
     assert_eq!(refused("gatt-2A35", "cuff"), ErrorKind::Unsupported);
     assert_eq!(refused("bluetooth-sig", ""), ErrorKind::Unsupported);
-    assert_eq!(refused("bluetooth-sig", "2A37"), ErrorKind::Unsupported);
+    assert_eq!(refused("bluetooth-sig", "2A38"), ErrorKind::Unsupported);
 }

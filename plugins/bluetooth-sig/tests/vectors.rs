@@ -4,7 +4,21 @@
 use afferent_plugin_sdk::vectors::{Runner, example_problems};
 use bluetooth_sig::BluetoothSig;
 
-const FORMATS: [(&str, usize); 4] = [("2A1C", 12), ("2A35", 15), ("2A5E", 5), ("2A9D", 8)];
+/// Characteristics with the number of their vectors.
+const FORMATS: [(&str, usize); 12] = [
+    ("2A08", 5),
+    ("2A18", 12),
+    ("2A1C", 12),
+    ("2A2B", 1),
+    ("2A34", 5),
+    ("2A35", 15),
+    ("2A37", 11),
+    ("2A5E", 5),
+    ("2A5F", 3),
+    ("2A9C", 9),
+    ("2A9D", 8),
+    ("2AA7", 10),
+];
 
 fn vectors(characteristic: &str) -> Runner<BluetoothSig> {
     Runner::new().file(format!("vectors/gatt-{characteristic}.jsonl"))
@@ -17,6 +31,15 @@ fn every_vector_passes_as_its_own_model() {
         assert!(runner.len() >= at_least, "{characteristic}: vectors are missing");
         runner.assert_all();
         runner.channel(characteristic).assert_all();
+    }
+}
+
+#[test]
+fn every_number_has_its_digits() {
+    for (format, at_least) in [("sfloat", 17), ("float", 11)] {
+        let runner: Runner<BluetoothSig> = Runner::new().file(format!("vectors/ieee11073-{format}.jsonl"));
+        assert!(runner.len() >= at_least, "{format}: vectors are missing");
+        runner.assert_all();
     }
 }
 

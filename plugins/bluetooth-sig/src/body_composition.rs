@@ -1,0 +1,156 @@
+//! Body Composition Measurement (0x2A9C), Body Composition Service 1.0: one measurement in one packet or two, often beside
+//! a Weight Measurement (0x2A9D) of the same moment.
+
+use afferent_plugin_sdk::registry::{kinds, methods};
+use afferent_plugin_sdk::{Decimal, DecodeError, Incomplete, Outcome, Reader, Reading, Value};
+
+use crate::origin::Origin;
+use crate::scale::{Units, tenths};
+use crate::weight::{Weight, unsuccessful};
+
+/// The body fat that means "measurement unsuccessful".
+const UNSUCCESSFUL: u16 = 0xFFFF;
+
+/// Flag: the measurement is in two packets.
+const MULTIPLE_PACKETS: u32 = 12;
+
+/// How many optional values there are.
+const OPTIONAL: usize = 9;
+
+/// The places of weight and height among the optional values; [`PLACES`] has the others.
+const WEIGHT: usize = 7;
+const HEIGHT: usize = 8;
+
+/// The optional values that follow time and user, in their order on the wire: bit of the flags.
+const BITS: [u32; OPTIONAL] = [3, 4, 5, 6, 7, 8, 9, 10, 11];
+
+/// The order in which they are told: place on the wire, kind.
+const TOLD: [(usize, &str); OPTIONAL] = [
+    (WEIGHT, kinds::BODY_WEIGHT),
+    (HEIGHT, kinds::BODY_HEIGHT),
+    (1, kinds::BODY_MUSCLE_PERCENTAGE),
+    (2, kinds::BODY_MUSCLE_MASS),
+    (3, kinds::FAT_FREE_MASS),
+    (4, kinds::SOFT_LEAN_MASS),
+    (5, kinds::BODY_WATER_MASS),
+    (6, kinds::BODY_IMPEDANCE),
+    (0, kinds::BASAL_METABOLISM),
+];
+
+/// A measurement, or the half of one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Composition {
+    units: Units,
+    fat: Option<u16>,
+    origin: Origin,
+    values: [Option<u16>; OPTIONAL],
+    is_half: bool,
+}
+
+impl Composition {
+    /// Reads the whole payload.
+    ///
+    /// # Errors
+    ///
+    /// It is truncated, has trailing bytes, or sets a flag that would shift the fields.
+    pub fn read(data: &[u8]) -> Result<Self, DecodeError> {
+        let mut reader = Reader::new(data);
+        let flags = reader.flags_u16_le(0b0001_1111_1111_1111)?;
+        let fat = reader.u16_le()?;
+        let origin = Origin::read(&mut reader, flags.has(1), flags.has(2))?;
+        let mut values = [None; OPTIONAL];
+        for (value, bit) in values.iter_mut().zip(BITS) {
+            if flags.has(bit) {
+                *value = Some(reader.u16_le()?);
+            }
+        }
+        reader.finish()?;
+        let fat = (fat != UNSUCCESSFUL).then_some(fat);
+        Ok(Self { units: Units::of(flags.has(0)), fat, origin, values, is_half: flags.has(MULTIPLE_PACKETS) })
+    }
+
+    /// Is it the first of two packets, or the second?
+    pub const fn is_half(&self) -> bool {
+        self.is_half
+    }
+
+    /// The whole of which `other` is the second half; none where they are not two halves of one measurement: another time
+    /// or user, other units, or a value that both have and differently.
+    pub fn with_other_half(&self, other: &Self) -> Option<Self> {
+        let mut whole = self.clone();
+        if !self.is_half || !other.is_half || self.units != other.units || !self.origin.agrees_with(&other.origin) {
+            return None;
+        }
+        let pairs = whole.values.iter_mut().zip(other.values).chain([(&mut whole.fat, other.fat)]);
+        for (mine, theirs) in pairs {
+            match (*mine, theirs) {
+                (Some(mine), Some(theirs)) if mine != theirs => return None,
+                (None, Some(_)) => *mine = theirs,
+                _ => {}
+            }
+        }
+        whole.origin = whole.origin.or(&other.origin);
+        whole.is_half = false;
+        Some(whole)
+    }
+
+    /// Is the weight of the same moment, by all that both say? Weight and height that both have are the same then.
+    pub fn belongs_to(&self, weight: &Weight) -> bool {
+        let same = |mine: Option<u16>, theirs: Option<u16>| mine.is_none() || theirs.is_none() || mine == theirs;
+        let height = self.values[HEIGHT].filter(|height| *height != 0);
+        !self.is_half
+            && weight.succeeded()
+            && self.units == weight.units
+            && self.origin.agrees_with(&weight.origin)
+            && same(self.values[WEIGHT], Some(weight.weight))
+            && same(height, weight.height)
+    }
+
+    /// What it says beside the weight of the same moment: time, user and key are those of the weight where it has none
+    /// itself, and what both say is told once.
+    pub fn beside(mut self, weight: &Weight) -> Self {
+        self.origin = weight.origin.clone().or(&self.origin);
+        self.values[WEIGHT] = None;
+        if weight.height.is_some() {
+            self.values[HEIGHT] = None;
+        }
+        self
+    }
+
+    /// The origin of both, for the weight beside it.
+    pub const fn origin(&self) -> &Origin {
+        &self.origin
+    }
+
+    /// What one measurement comes to. The service disables every other field when the body fat was unsuccessful, so nothing
+    /// beside it is told.
+    pub fn outcome(&self) -> Outcome {
+        if self.is_half {
+            return Incomplete::because("the first of two packets of a body composition: the second is needed").into();
+        }
+        let Some(fat) = self.fat else { return unsuccessful().into() };
+        let around = |kind, value| self.origin.stamp(Reading::new(kind, value));
+        let estimated = |kind, value| around(kind, value).method(methods::BIOIMPEDANCE);
+        let mut readings = Vec::with_capacity(OPTIONAL + 1);
+        readings.push(estimated(kinds::BODY_FAT_PERCENTAGE, tenths(fat, "%")));
+        for (place, kind) in TOLD {
+            match (place, self.values.get(place).copied().flatten()) {
+                (_, None) | (HEIGHT, Some(0)) => {}
+                (WEIGHT, Some(raw)) => readings.push(around(kind, self.units.mass(raw))),
+                (HEIGHT, Some(raw)) => readings.push(around(kind, self.units.height(raw))),
+                (_, Some(raw)) => readings.push(estimated(kind, self.value(place, raw))),
+            }
+        }
+        readings.into()
+    }
+
+    /// Basal metabolism in kilojoule a day, a share of muscle, masses, and the impedance in tenths of an ohm.
+    fn value(&self, place: usize, raw: u16) -> Value {
+        match place {
+            0 => Value::decimal(Decimal::new(i64::from(raw), 0), "kJ/d"),
+            1 => tenths(raw, "%"),
+            6 => tenths(raw, "Ohm"),
+            _ => self.units.mass(raw),
+        }
+    }
+}
