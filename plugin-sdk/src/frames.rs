@@ -25,16 +25,17 @@ pub fn each_frame(
             decoded.from_frame(index);
         }
         together = Some(match together {
-            Some(before) => join(before, outcome),
+            Some(before) => join_outcomes(before, outcome),
             None => outcome,
         });
     }
     together.ok_or_else(|| DecodeError::malformed("there is no frame"))
 }
 
-/// Joins two outcomes: nothing beside readings leaves its facts and warnings, and of two reasons for nothing the first
-/// is told.
-fn join(before: Outcome, after: Outcome) -> Outcome {
+/// Joins what two frames of an uplink came to: nothing beside readings leaves its facts and warnings, and of two reasons
+/// for nothing the first is told. Where one is incomplete, so is the whole: the host asks again with all frames.
+#[must_use]
+pub fn join_outcomes(before: Outcome, after: Outcome) -> Outcome {
     match (before, after) {
         (Outcome::Readings(mut all), Outcome::Readings(mut more)) => {
             all.readings.append(&mut more.readings);
@@ -50,7 +51,8 @@ fn join(before: Outcome, after: Outcome) -> Outcome {
             all.warnings.append(&mut more.warnings);
             all.into()
         }
-        (before, _) => before,
+        (Outcome::Error(error), _) | (_, Outcome::Error(error)) => Outcome::Error(error),
+        (incomplete @ Outcome::Incomplete(_), _) | (_, incomplete @ Outcome::Incomplete(_)) => incomplete,
     }
 }
 

@@ -65,7 +65,7 @@ pub use check::{hub_violations, violations};
 pub use date_time::{DateTime, WallClock};
 pub use decimal::Number;
 pub use export::{Decoder, ExportedDecoder, ExportedHubDecoder, HubDecoder};
-pub use frames::each_frame;
+pub use frames::{each_frame, join_outcomes};
 pub use timestamp::Timestamp;
 pub use values::{hub_outcome_name, hub_value_lines, outcome_name, value_lines};
 

@@ -133,5 +133,9 @@ words! {
         RATE_OF_DECREASE_EXCEEDED = "rate-of-decrease-exceeded",
         /// The value rises faster than the limit set on the device.
         RATE_OF_INCREASE_EXCEEDED = "rate-of-increase-exceeded",
+        /// The device says two things of the measurement that exclude each other.
+        CONTRADICTORY_STATUS = "contradictory-status",
+        /// The device reports a rate of change that a body cannot show.
+        IMPLAUSIBLE_TREND = "implausible-trend",
     }
 }

@@ -1,14 +1,14 @@
 //! Body Composition Measurement (0x2A9C), Body Composition Service 1.0: one measurement in one packet or two, often beside
 //! a Weight Measurement (0x2A9D) of the same moment.
 
-use afferent_plugin_sdk::registry::{kinds, methods};
-use afferent_plugin_sdk::{Decimal, DecodeError, Incomplete, Outcome, Reader, Reading, Value};
+use afferent_plugin_sdk::registry::{kinds, methods, nothing_reasons};
+use afferent_plugin_sdk::{Decimal, DecodeError, Incomplete, Nothing, Outcome, Reader, Reading, Value};
 
 use crate::origin::Origin;
 use crate::scale::{Units, tenths};
 use crate::weight::{Weight, unsuccessful};
 
-/// The body fat that means "measurement unsuccessful".
+/// The body fat that means "measurement unsuccessful"; in other fields, scales say with it that there is no value.
 const UNSUCCESSFUL: u16 = 0xFFFF;
 
 /// Flag: the measurement is in two packets.
@@ -41,7 +41,7 @@ const TOLD: [(usize, &str); OPTIONAL] = [
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Composition {
     units: Units,
-    fat: Option<u16>,
+    fat: u16,
     origin: Origin,
     values: [Option<u16>; OPTIONAL],
     is_half: bool,
@@ -60,12 +60,12 @@ impl Composition {
         let origin = Origin::read(&mut reader, flags.has(1), flags.has(2))?;
         let mut values = [None; OPTIONAL];
         for (value, bit) in values.iter_mut().zip(BITS) {
+            // Scales that could not measure through the feet fill the frame with zeros: nobody has 0 kg of muscle.
             if flags.has(bit) {
-                *value = Some(reader.u16_le()?);
+                *value = Some(reader.u16_le()?).filter(|raw| ![0, UNSUCCESSFUL].contains(raw));
             }
         }
         reader.finish()?;
-        let fat = (fat != UNSUCCESSFUL).then_some(fat);
         Ok(Self { units: Units::of(flags.has(0)), fat, origin, values, is_half: flags.has(MULTIPLE_PACKETS) })
     }
 
@@ -74,15 +74,15 @@ impl Composition {
         self.is_half
     }
 
-    /// The whole of which `other` is the second half; none where they are not two halves of one measurement: another time
-    /// or user, other units, or a value that both have and differently.
-    pub fn with_other_half(&self, other: &Self) -> Option<Self> {
+    /// The whole of which `other` is the second packet; none where they are not two packets of one measurement: the second
+    /// repeats units and body fat, and has neither time nor user, or the same.
+    pub fn with_second(&self, other: &Self) -> Option<Self> {
         let mut whole = self.clone();
-        if !self.is_half || !other.is_half || self.units != other.units || !self.origin.agrees_with(&other.origin) {
+        let fits = self.is_half && other.is_half && self.units == other.units && self.fat == other.fat;
+        if !fits || !self.origin.agrees_with(&other.origin) {
             return None;
         }
-        let pairs = whole.values.iter_mut().zip(other.values).chain([(&mut whole.fat, other.fat)]);
-        for (mine, theirs) in pairs {
+        for (mine, theirs) in whole.values.iter_mut().zip(other.values) {
             match (*mine, theirs) {
                 (Some(mine), Some(theirs)) if mine != theirs => return None,
                 (None, Some(_)) => *mine = theirs,
@@ -97,13 +97,12 @@ impl Composition {
     /// Is the weight of the same moment, by all that both say? Weight and height that both have are the same then.
     pub fn belongs_to(&self, weight: &Weight) -> bool {
         let same = |mine: Option<u16>, theirs: Option<u16>| mine.is_none() || theirs.is_none() || mine == theirs;
-        let height = self.values[HEIGHT].filter(|height| *height != 0);
         !self.is_half
             && weight.succeeded()
             && self.units == weight.units
             && self.origin.agrees_with(&weight.origin)
             && same(self.values[WEIGHT], Some(weight.weight))
-            && same(height, weight.height)
+            && same(self.values[HEIGHT], weight.height)
     }
 
     /// What it says beside the weight of the same moment: time, user and key are those of the weight where it has none
@@ -126,20 +125,27 @@ impl Composition {
     /// beside it is told.
     pub fn outcome(&self) -> Outcome {
         if self.is_half {
-            return Incomplete::because("the first of two packets of a body composition: the second is needed").into();
+            return Incomplete::because("one of the two packets of a body composition: the other is needed").into();
         }
-        let Some(fat) = self.fat else { return unsuccessful().into() };
+        if self.fat == UNSUCCESSFUL {
+            return unsuccessful().into();
+        }
         let around = |kind, value| self.origin.stamp(Reading::new(kind, value));
         let estimated = |kind, value| around(kind, value).method(methods::BIOIMPEDANCE);
         let mut readings = Vec::with_capacity(OPTIONAL + 1);
-        readings.push(estimated(kinds::BODY_FAT_PERCENTAGE, tenths(fat, "%")));
+        if self.fat != 0 {
+            readings.push(estimated(kinds::BODY_FAT_PERCENTAGE, tenths(self.fat, "%")));
+        }
         for (place, kind) in TOLD {
             match (place, self.values.get(place).copied().flatten()) {
-                (_, None) | (HEIGHT, Some(0)) => {}
+                (_, None) => {}
                 (WEIGHT, Some(raw)) => readings.push(around(kind, self.units.mass(raw))),
                 (HEIGHT, Some(raw)) => readings.push(around(kind, self.units.height(raw))),
                 (_, Some(raw)) => readings.push(estimated(kind, self.value(place, raw))),
             }
+        }
+        if readings.is_empty() {
+            return Nothing::because(nothing_reasons::NO_MEASUREMENT, "the scale measured no body composition").into();
         }
         readings.into()
     }

@@ -3,7 +3,7 @@
 
 use afferent_plugin_sdk::registry::{clock_states, flags, kinds, nothing_reasons};
 use afferent_plugin_sdk::{
-    DecodeError, DeviceTime, Flags, Input, Nothing, Number, OnChange, Outcome, Reader, Reading, Timestamp,
+    Decimal, DecodeError, DeviceTime, Flags, Input, Nothing, Number, OnChange, Outcome, Reader, Reading, Timestamp,
 };
 
 /// The variable with the session's start as the device's wall clock shows it: `2026-01-15T08:00:00`. With an offset from UTC
@@ -35,9 +35,19 @@ const ANNUNCIATION: &[(u32, &str)] = &[
     (23, flags::RESULT_TOO_HIGH),
 ];
 
+/// Pairs of bits that exclude each other.
+const CONTRADICTIONS: &[(u32, u32)] = &[(12, 13), (16, 17), (18, 19), (20, 21), (22, 23)];
+
+/// The fastest change that is believed, in mg/dL a minute. Sensors stop at 3 to 8; glucose clamps move it by 5.
+const FASTEST: i64 = 10;
+
 /// Every flag that a continuous measurement may carry.
 pub fn flags() -> impl Iterator<Item = &'static str> {
-    ANNUNCIATION.iter().map(|(_, word)| *word).chain([flags::ESTIMATED_TIME])
+    ANNUNCIATION.iter().map(|(_, word)| *word).chain([
+        flags::ESTIMATED_TIME,
+        flags::CONTRADICTORY_STATUS,
+        flags::IMPLAUSIBLE_TREND,
+    ])
 }
 
 /// One record.
@@ -47,6 +57,7 @@ pub struct Measurement {
     /// Minutes since the start of the session.
     pub minutes: u16,
     annunciation: Flags,
+    trend: Option<Number>,
 }
 
 /// Reads all records of a notification.
@@ -87,18 +98,34 @@ impl Measurement {
         let minutes = reader.u16_le()?;
         let mut octet = |bit: u32| if flags.has(bit) { reader.u8() } else { Ok(0) };
         let annunciation = Flags::any(u32::from_le_bytes([octet(7)?, octet(6)?, octet(5)?, 0]));
-        for bit in [0, 1] {
-            if flags.has(bit) {
-                reader.sfloat()?;
-            }
+        let trend = if flags.has(0) { Some(reader.sfloat()?) } else { None };
+        if flags.has(1) {
+            reader.sfloat()?;
         }
         reader.finish()?;
-        Ok(Self { glucose, minutes, annunciation })
+        Ok(Self { glucose, minutes, annunciation, trend })
     }
 
     fn reading(&self) -> Reading {
-        Reading::new(kinds::GLUCOSE_INTERSTITIAL, self.glucose.in_unit("mg/dL"))
-            .flags(&self.annunciation.words(ANNUNCIATION))
+        let mut words = self.annunciation.words(ANNUNCIATION);
+        if CONTRADICTIONS.iter().any(|(one, other)| self.annunciation.has(*one) && self.annunciation.has(*other)) {
+            words.push(flags::CONTRADICTORY_STATUS);
+        }
+        if self.trend.is_some_and(is_implausible) {
+            words.push(flags::IMPLAUSIBLE_TREND);
+        }
+        Reading::new(kinds::GLUCOSE_INTERSTITIAL, self.glucose.in_unit("mg/dL")).flags(&words)
+    }
+}
+
+/// Does glucose change faster than it can? A trend that is no number says nothing.
+fn is_implausible(trend: Number) -> bool {
+    match trend {
+        Number::Finite(Decimal { mantissa, exponent }) => {
+            let (scale, steps) = (10_i64.pow(exponent.unsigned_abs().min(8)), mantissa.abs());
+            if exponent < 0 { steps > FASTEST * scale } else { steps * scale > FASTEST }
+        }
+        _ => false,
     }
 }
 

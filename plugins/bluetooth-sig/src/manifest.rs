@@ -123,10 +123,7 @@ pub fn describe() -> Manifest {
         .flags(&flags)
         .warnings(&[warnings::DEVICE_TIME_UNTRUSTED, warnings::NO_SENSOR_CONTACT, warnings::TIMESTAMP_FIELDS_DISAGREE]);
     for model in MODELS {
-        manifest = manifest.model(model.name, model.title, model.channels);
-        if let Some(described) = manifest.models.last_mut() {
-            described.variables = model.variables.iter().map(|name| (*name).to_owned()).collect();
-        }
+        manifest = manifest.model(model.name, model.title, model.channels).model_variables(model.variables);
     }
     for (model, channel, shows, data, outcome, values) in EXAMPLES {
         manifest = manifest.example(&format!("{model}: {shows}"), Input::new(model, channel, *data), outcome, values);

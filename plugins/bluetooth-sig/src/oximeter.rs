@@ -2,7 +2,8 @@
 
 use afferent_plugin_sdk::registry::{clock_states, flags, kinds, methods, nothing_reasons, warnings};
 use afferent_plugin_sdk::{
-    DecodeError, Decoded, Flags, Nothing, Number, OnChange, Outcome, Reader, Reading, Value, WallClock, record_key,
+    Coding, DecodeError, Decoded, Flags, Nothing, Number, OnChange, Outcome, Reader, Reading, Value, WallClock,
+    record_key,
 };
 
 /// Measurement status: demonstration data.
@@ -102,7 +103,9 @@ impl Tail {
         };
         let mut readings = Vec::with_capacity(2 * pairs.len() + 1);
         for pair in pairs {
-            readings.push(around(kinds::OXYGEN_SATURATION, pair.saturation, "%", pair.method));
+            let mut saturation = around(kinds::OXYGEN_SATURATION, pair.saturation, "%", pair.method);
+            saturation.codings.extend(modality(pair.method));
+            readings.push(saturation);
             readings.push(around(kinds::PULSE_RATE_OXIMETER, pair.pulse, "/min", pair.method));
         }
         if let (Some(amplitude), [first, ..]) = (self.amplitude, pairs) {
@@ -110,6 +113,18 @@ impl Tail {
         }
         readings
     }
+}
+
+/// The code of an averaging other than the normal, which goes beside that of the saturation (HL7 PHD IG: pulse oximetry
+/// modality, a supplemental type).
+fn modality(method: &str) -> Option<Coding> {
+    let (code, display) = match method {
+        methods::FAST => ("150580", "MDC_MODALITY_FAST"),
+        methods::SLOW => ("150584", "MDC_MODALITY_SLOW"),
+        _ => return None,
+    };
+    let system = "urn:iso:std:iso:11073:10101".to_owned();
+    Some(Coding { system, code: code.to_owned(), display: Some(display.to_owned()) })
 }
 
 /// One measurement at a time.

@@ -1,7 +1,7 @@
 //! Frames that belong together: a weight and the body composition of the same moment, two packets of one composition, a
 //! glucose record and its context, a sensor session and its measurements. All other frames are measurements by themselves.
 
-use afferent_plugin_sdk::{DecodeError, Decoded, Frame, Input, Nothing, Outcome};
+use afferent_plugin_sdk::{DecodeError, Frame, Input, Outcome, join_outcomes};
 
 use crate::body_composition::Composition;
 use crate::cgm::{self, Session};
@@ -42,7 +42,7 @@ pub fn join(model: &Model, frames: &[Frame], input: &Input) -> Result<Outcome, D
     }
     let session = session(&parts).map_or_else(|| Session::of_variables(input), |session| Ok(Some(session)))?;
     let newest = newest_minutes(&parts);
-    join_halves(&mut parts);
+    join_packets(&mut parts);
 
     let parts: Vec<(usize, Part)> =
         parts.into_iter().enumerate().filter_map(|(index, part)| Some((index, part?))).collect();
@@ -79,7 +79,7 @@ pub fn join(model: &Model, frames: &[Frame], input: &Input) -> Result<Outcome, D
             decoded.from_frame(place);
         }
         together = Some(match together {
-            Some(before) => both(before, outcome),
+            Some(before) => join_outcomes(before, outcome),
             None => outcome,
         });
     }
@@ -113,23 +113,24 @@ fn newest_minutes(parts: &[Option<Part>]) -> u16 {
     records.flatten().map(|record| record.minutes).max().unwrap_or(0)
 }
 
-/// Puts each second packet of a body composition into its first. Between the two, frames of other characteristics may lie.
-fn join_halves(parts: &mut [Option<Part>]) {
+/// Puts each second packet of a body composition into its first. Frames of other characteristics may lie between the two.
+fn join_packets(parts: &mut [Option<Part>]) {
     let mut first: Option<usize> = None;
     for index in 0..parts.len() {
-        let Some(Some(Part::Composition(half))) = parts.get(index) else { continue };
-        let half = half.clone();
-        if !half.is_half() {
-            continue;
-        }
-        let before = first.take().and_then(|at| parts.get_mut(at));
-        match before {
-            Some(Some(Part::Composition(before))) if before.with_other_half(&half).is_some() => {
-                if let Some(whole) = before.with_other_half(&half) {
-                    *before = whole;
-                }
-                if let Some(part) = parts.get_mut(index) {
-                    *part = None;
+        let whole = match (first.and_then(|at| parts.get(at)), parts.get(index)) {
+            (_, Some(Some(Part::Composition(packet)))) if !packet.is_half() => continue,
+            (Some(Some(Part::Composition(before))), Some(Some(Part::Composition(packet)))) => {
+                before.with_second(packet)
+            }
+            (_, Some(Some(Part::Composition(_)))) => None,
+            _ => continue,
+        };
+        match (whole, first.take()) {
+            (Some(whole), Some(at)) => {
+                for (place, part) in [(at, Some(Part::Composition(whole))), (index, None)] {
+                    if let Some(old) = parts.get_mut(place) {
+                        *old = part;
+                    }
                 }
             }
             _ => first = Some(index),
@@ -141,33 +142,5 @@ fn join_halves(parts: &mut [Option<Part>]) {
 fn one_moment(weight: &Weight, composition: &Composition) -> Outcome {
     let composition = composition.clone().beside(weight);
     let weight = Weight { origin: composition.origin().clone(), ..weight.clone() };
-    both(weight.outcome(), composition.outcome())
-}
-
-/// Two outcomes in one: what either has is in the whole, and nothing beside readings leaves its facts and warnings. When one
-/// is incomplete, so is the whole, because the host will ask again with all frames.
-fn both(before: Outcome, after: Outcome) -> Outcome {
-    match (before, after) {
-        (Outcome::Readings(mut all), Outcome::Readings(mut more)) => {
-            all.readings.append(&mut more.readings);
-            all.facts.append(&mut more.facts);
-            for warning in more.warnings {
-                if !all.warnings.contains(&warning) {
-                    all.warnings.push(warning);
-                }
-            }
-            all.into()
-        }
-        (Outcome::Readings(all), Outcome::Nothing(nothing)) | (Outcome::Nothing(nothing), Outcome::Readings(all)) => {
-            with_nothing(all, nothing).into()
-        }
-        (Outcome::Incomplete(incomplete), _) | (_, Outcome::Incomplete(incomplete)) => incomplete.into(),
-        (before, _) => before,
-    }
-}
-
-fn with_nothing(mut all: Decoded, mut nothing: Nothing) -> Decoded {
-    all.facts.append(&mut nothing.facts);
-    all.warnings.append(&mut nothing.warnings);
-    all
+    join_outcomes(weight.outcome(), composition.outcome())
 }

@@ -162,7 +162,9 @@ fn trial(vector: &Vector) -> Result<Trial, String> {
 fn fill(result: &mut LineResult, tried: Tried) {
     match tried.verdict {
         TriedVerdict::Readings { decoded, previews } => {
-            result.outcome = if decoded.readings.is_empty() { "no-observation" } else { "decoded" };
+            // What a device says of its clock is decoded too: it is a fact, and no Observation.
+            let is_empty = decoded.readings.is_empty() && decoded.facts.is_empty();
+            result.outcome = if is_empty { "no-observation" } else { "decoded" };
             result.warnings = decoded.warnings.into_iter().map(|warning| warning.code).collect();
             for preview in previews {
                 match serde_json::from_str(&preview.observation) {
@@ -180,7 +182,12 @@ fn fill(result: &mut LineResult, tried: Tried) {
             result.warnings = warnings.into_iter().map(|warning| warning.code).collect();
             result.outlook.push(if message.is_empty() { reason } else { format!("{reason}: {message}") });
         }
-        TriedVerdict::Incomplete { reason } => {
+        // Whole by itself, and joined by the host with what it belongs to: the payload's meaning is known.
+        TriedVerdict::Incomplete { reason, decoded: Some(decoded) } => {
+            result.outcome = "decoded";
+            result.outlook.push(format!("kept until it is complete: {decoded}; {reason}"));
+        }
+        TriedVerdict::Incomplete { reason, decoded: None } => {
             result.outcome = "incomplete";
             result.error = Some(reason);
         }

@@ -200,7 +200,7 @@ fn result(tried: Tried) -> Result<DecodeResult, Error> {
             result.warnings = decoded.warnings.iter().map(Warning::from).collect();
             previews.into_iter().try_for_each(|preview| add_preview(&mut result, preview))?;
         }
-        TriedVerdict::Incomplete { reason } => {
+        TriedVerdict::Incomplete { reason, decoded: _ } => {
             result.outcome = "incomplete";
             result.detail = Some(reason);
         }

@@ -52,6 +52,9 @@ pub enum TriedVerdict {
     Incomplete {
         /// What is missing.
         reason: String,
+        /// What the frames say by themselves, where the decoder says that they are whole and only wait for what they belong
+        /// to.
+        decoded: Option<String>,
     },
     /// Well formed, nothing to store.
     Nothing {
@@ -116,7 +119,10 @@ pub fn try_decoder(binding: &Binding, trial: Trial, tables: &Tables) -> Result<T
                 decoded.readings.iter().map(|reading| preview(reading, &context, tables)).collect::<Result<_, _>>()?;
             TriedVerdict::Readings { decoded, previews }
         }
-        Ok(Outcome::Incomplete(incomplete)) => TriedVerdict::Incomplete { reason: incomplete.reason },
+        Ok(Outcome::Incomplete(incomplete)) => {
+            let told = incomplete.extra.into_iter().find(|extra| extra.name == "decoded");
+            TriedVerdict::Incomplete { reason: incomplete.reason, decoded: told.map(|told| told.value) }
+        }
         Ok(Outcome::Nothing(nothing)) => TriedVerdict::Nothing {
             reason: nothing.reason,
             message: nothing.message,
