@@ -44,7 +44,18 @@ pub struct Composition {
     fat: u16,
     origin: Origin,
     values: [Option<u16>; OPTIONAL],
-    is_half: bool,
+    packets: Packets,
+}
+
+/// How much of a measurement it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Packets {
+    /// All of it, from one packet or two.
+    Whole,
+    /// One of two, whose other may still come.
+    Half,
+    /// One of two, whose other was lost.
+    Rest,
 }
 
 impl Composition {
@@ -66,19 +77,25 @@ impl Composition {
             }
         }
         reader.finish()?;
-        Ok(Self { units: Units::of(flags.has(0)), fat, origin, values, is_half: flags.has(MULTIPLE_PACKETS) })
+        let packets = if flags.has(MULTIPLE_PACKETS) { Packets::Half } else { Packets::Whole };
+        Ok(Self { units: Units::of(flags.has(0)), fat, origin, values, packets })
     }
 
     /// Is it the first of two packets, or the second?
-    pub const fn is_half(&self) -> bool {
-        self.is_half
+    pub fn is_half(&self) -> bool {
+        self.packets == Packets::Half
+    }
+
+    /// Says that the other packet was lost: the two are sent one after the other, and something else came.
+    pub const fn give_up_other(&mut self) {
+        self.packets = Packets::Rest;
     }
 
     /// The whole of which `other` is the second packet; none where they are not two packets of one measurement: the second
     /// repeats units and body fat, and has neither time nor user, or the same.
     pub fn with_second(&self, other: &Self) -> Option<Self> {
         let mut whole = self.clone();
-        let fits = self.is_half && other.is_half && self.units == other.units && self.fat == other.fat;
+        let fits = self.is_half() && other.is_half() && self.units == other.units && self.fat == other.fat;
         if !fits || !self.origin.agrees_with(&other.origin) {
             return None;
         }
@@ -90,14 +107,14 @@ impl Composition {
             }
         }
         whole.origin = whole.origin.or(&other.origin);
-        whole.is_half = false;
+        whole.packets = Packets::Whole;
         Some(whole)
     }
 
     /// Is the weight of the same moment, by all that both say? Weight and height that both have are the same then.
     pub fn belongs_to(&self, weight: &Weight) -> bool {
         let same = |mine: Option<u16>, theirs: Option<u16>| mine.is_none() || theirs.is_none() || mine == theirs;
-        !self.is_half
+        self.packets == Packets::Whole
             && weight.succeeded()
             && self.units == weight.units
             && self.origin.agrees_with(&weight.origin)
@@ -124,7 +141,7 @@ impl Composition {
     /// What one measurement comes to. The service disables every other field when the body fat was unsuccessful, so nothing
     /// beside it is told.
     pub fn outcome(&self) -> Outcome {
-        if self.is_half {
+        if self.is_half() {
             return Incomplete::because("one of the two packets of a body composition: the other is needed").into();
         }
         if self.fat == UNSUCCESSFUL {

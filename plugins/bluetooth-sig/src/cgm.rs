@@ -203,7 +203,7 @@ impl Session {
     /// The setting is no time: a wrong time of a glucose is worse than none.
     pub fn of_variables(input: &Input) -> Result<Option<Self>, DecodeError> {
         let Some(text) = input.variable(SESSION_START_LOCAL) else { return Ok(None) };
-        let start = Timestamp::parse(text).map_err(|_| {
+        let start = Timestamp::parse(text).map_err(|_no_time| {
             DecodeError::unsupported("the variable session_start_local is no time such as 2026-01-15T08:00:00")
         })?;
         Ok(Some(Self(start)))

@@ -121,7 +121,7 @@ impl Context {
         self.meal.is_some_and(|code| !MEALS.iter().any(|(known, _)| *known == code))
     }
 
-    /// HbA1c in per cent, which is a measurement of its own.
+    /// Glycated haemoglobin in per cent, which is a measurement of its own.
     pub fn hba1c(&self) -> Option<Value> {
         self.hba1c.map(|number| number.in_unit("%"))
     }

@@ -40,41 +40,30 @@ pub fn join(model: &Model, frames: &[Frame], input: &Input) -> Result<Outcome, D
     for (index, frame) in frames.iter().enumerate() {
         parts.push(Some(parts::read(model, frame).map_err(|error| in_frame(index, error))?));
     }
-    let session = session(&parts).map_or_else(|| Session::of_variables(input), |session| Ok(Some(session)))?;
-    let newest = newest_minutes(&parts);
+    let session = Since::of(&parts, input)?;
     join_packets(&mut parts);
-
-    let parts: Vec<(usize, Part)> =
-        parts.into_iter().enumerate().filter_map(|(index, part)| Some((index, part?))).collect();
-    let (places, parts): (Vec<usize>, Vec<Part>) = parts.into_iter().unzip();
+    let (places, parts): (Vec<usize>, Vec<Part>) =
+        parts.into_iter().enumerate().filter_map(|(index, part)| Some((index, part?))).unzip();
     let owners = companions::owners(&parts);
     let mut companions = vec![None; parts.len()];
-    for (at, owner) in owners.iter().enumerate() {
+    for (part, owner) in parts.iter().zip(&owners) {
         if let Some(companion) = owner.and_then(|owner| companions.get_mut(owner)) {
-            *companion = parts.get(at);
+            *companion = Some(part);
         }
     }
 
     let (mut together, mut waiting) = (None, None);
     for (((part, owner), companion), place) in parts.iter().zip(&owners).zip(companions).zip(places) {
-        let mut outcome = match (part, companion) {
+        match part {
             // What it says is told with the frame that it belongs to.
             _ if owner.is_some() => continue,
-            (Part::Weight(weight), Some(Part::Composition(composition))) => one_moment(weight, composition),
-            (Part::Glucose(glucose), Some(Part::Context(context))) => {
-                glucose.outcome(Some(context)).map_err(|error| in_frame(place, error))?
-            }
-            (Part::Weight(weight), _) => weight.outcome(),
-            (Part::Composition(composition), _) => composition.outcome(),
-            (Part::Glucose(glucose), _) => glucose.outcome(None).map_err(|error| in_frame(place, error))?,
-            (Part::Context(context), _) => {
+            Part::Context(context) => {
                 waiting.get_or_insert_with(|| context.outcome());
                 continue;
             }
-            (Part::Cgm(records), _) => cgm::readings(records, session.as_ref(), newest).into(),
-            (Part::Session(_), _) => cgm::start_alone(),
-            (Part::Whole(outcome), _) => outcome.clone(),
-        };
+            _ => {}
+        }
+        let mut outcome = told(part, companion, &session).map_err(|error| in_frame(place, error))?;
         if let Outcome::Readings(decoded) = &mut outcome {
             decoded.from_frame(place);
         }
@@ -91,29 +80,54 @@ pub fn join(model: &Model, frames: &[Frame], input: &Input) -> Result<Outcome, D
     }
 }
 
+/// What a frame says, with the one that belongs to it.
+fn told(part: &Part, companion: Option<&Part>, since: &Since) -> Result<Outcome, DecodeError> {
+    match (part, companion) {
+        (Part::Weight(weight), Some(Part::Composition(composition))) => Ok(one_moment(weight, composition)),
+        (Part::Glucose(glucose), Some(Part::Context(context))) => glucose.outcome(Some(context)),
+        (Part::Weight(weight), _) => Ok(weight.outcome()),
+        (Part::Composition(composition), _) => Ok(composition.outcome()),
+        (Part::Glucose(glucose), _) => glucose.outcome(None),
+        (Part::Context(context), _) => Ok(context.outcome()),
+        (Part::Cgm(records), _) => Ok(cgm::readings(records, since.session.as_ref(), since.newest).into()),
+        (Part::Session(_), _) => Ok(cgm::start_alone()),
+        (Part::Whole(outcome), _) => Ok(outcome.clone()),
+    }
+}
+
+/// From when the minutes of a session's records count.
+struct Since {
+    session: Option<Session>,
+    /// The largest number of minutes.
+    newest: u16,
+}
+
+impl Since {
+    /// The start that came last and is known, else the one of the settings.
+    fn of(parts: &[Option<Part>], input: &Input) -> Result<Self, DecodeError> {
+        let (mut session, mut newest) = (None, None);
+        for part in parts {
+            match part {
+                Some(Part::Session(Some(told))) => session = Some(*told),
+                Some(Part::Cgm(records)) => newest = newest.max(records.iter().map(|record| record.minutes).max()),
+                _ => {}
+            }
+        }
+        // A setting that is wrong concerns no measurement of another kind.
+        if session.is_none() && newest.is_some() {
+            session = Session::of_variables(input)?;
+        }
+        Ok(Self { session, newest: newest.unwrap_or(0) })
+    }
+}
+
 fn in_frame(index: usize, mut error: DecodeError) -> DecodeError {
     error.message = format!("frame {}: {}", index + 1, error.message);
     error
 }
 
-/// The session whose start came last and is known.
-fn session(parts: &[Option<Part>]) -> Option<Session> {
-    parts.iter().rev().find_map(|part| match part {
-        Some(Part::Session(session)) => *session,
-        _ => None,
-    })
-}
-
-/// The largest number of minutes of a session's records.
-fn newest_minutes(parts: &[Option<Part>]) -> u16 {
-    let records = parts.iter().filter_map(|part| match part {
-        Some(Part::Cgm(records)) => Some(records),
-        _ => None,
-    });
-    records.flatten().map(|record| record.minutes).max().unwrap_or(0)
-}
-
-/// Puts each second packet of a body composition into its first. Frames of other characteristics may lie between the two.
+/// Puts each second packet of a body composition into its first. Frames of other characteristics may lie between the two. A
+/// packet whose other one was lost is told as it is; only the last may still wait.
 fn join_packets(parts: &mut [Option<Part>]) {
     let mut first: Option<usize> = None;
     for index in 0..parts.len() {
@@ -134,6 +148,16 @@ fn join_packets(parts: &mut [Option<Part>]) {
                 }
             }
             _ => first = Some(index),
+        }
+    }
+    // The two are sent one after the other: where a scale's next frame is of another measurement, the second was lost.
+    let is_scales = |part: &Option<Part>| matches!(part, Some(Part::Composition(_) | Part::Weight(_)));
+    let last = parts.iter().rposition(is_scales).unwrap_or(0);
+    for part in parts.iter_mut().take(last) {
+        if let Some(Part::Composition(half)) = part
+            && half.is_half()
+        {
+            half.give_up_other();
         }
     }
 }

@@ -182,6 +182,8 @@ fn minutes_count_from_the_start_of_the_session() {
         let error = BluetoothSig::decode(&since(wrong, &[("2AA7", "06 00 7800 0000")])).unwrap_err();
         assert_eq!(error.kind, ErrorKind::Unsupported, "{wrong}");
     }
+    let other = BluetoothSig::decode(&since("yesterday", &[("2A37", "0050"), ("2A9D", "00 b036")]));
+    assert_eq!(value_lines(&other.unwrap()).len(), 2, "a wrong setting concerns nothing else");
     let beyond = BluetoothSig::decode(&since("9999-12-31T23:59:00", &[("2AA7", "06 00 7800 0500")])).unwrap();
     let beyond = expect_readings(beyond).readings.remove(0);
     assert_eq!((beyond.time, beyond.clock_state.as_str()), (DeviceTime::None, clock_states::FAULT));

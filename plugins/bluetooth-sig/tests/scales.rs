@@ -130,8 +130,8 @@ fn half_a_measurement_waits_for_the_other_half() {
     for frames in [
         &[("2A9C", FIRST)][..],
         &[("2A9C", SECOND)],
-        &[("2A9C", FIRST), ("2A9D", "00 b036")],
         &[("2A9D", "00 b036"), ("2A9C", FIRST)],
+        &[("2A9C", FIRST), ("2A37", "0050")],
         // Another body fat, other units, another time, another user, a value that both have: two halves of two.
         &[("2A9C", FIRST), ("2A9C", "c01f c900 e02e 882c 401f 8813 983a d606")],
         &[("2A9C", FIRST), ("2A9C", "c11f c800 e02e 882c 401f 8813 983a d606")],
@@ -145,6 +145,12 @@ fn half_a_measurement_waits_for_the_other_half() {
             other => panic!("{frames:?}: {other:?}"),
         }
     }
+    let lost = expect_readings(together(&[("2A9C", FIRST), ("2A9D", "00 b036")]).unwrap());
+    let kinds: Vec<(&str, &str)> =
+        lost.readings.iter().map(|reading| (frame_of(reading), reading.kind.as_str())).collect();
+    let rest = ["body-fat-percentage", "body-muscle-percentage", "body-muscle-mass", "basal-metabolism"];
+    assert_eq!(kinds[..4], rest.map(|kind| ("0", kind)), "the second packet was lost: a weight does not wait for it");
+    assert_eq!((kinds[4], &lost.readings[4].record_key), (("1", "body-weight"), &None), "and is another measurement");
     let repeated = together(&[("2A9C", FIRST), ("2A9C", "0614 c800 ea07090a0f3500 01 983a")]).unwrap();
     assert_eq!(value_lines(&repeated)[1], "body-weight 75.000 kg", "the same time and user may be repeated");
     let failed = together(&[("2A9C", "0010 ffff"), ("2A9C", "0010 ffff")]).unwrap();
