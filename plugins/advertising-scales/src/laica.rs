@@ -1,6 +1,6 @@
 //! Laica PS7011 and PS7020, and others with an Icomon broadcast (local name `AAA002`, number 0xA0AC).
 //!
-//! Manufacturer data behind the number: `address 6, reversed | 6 bytes`. The six bytes are each XORed with 0xA0; in the
+//! Manufacturer data behind the number: `address 6, reversed | 6 bytes`. The six bytes are each masked (XOR) with 0xA0; in the
 //! clear they are `state u8 | weight u24 BE | type u8 | checksum u8`. The low five bits of the checksum are those of the
 //! sum of the bytes before it; its high bits show the unit of the display, while the weight is always in grams: its low
 //! 18 bits, below bits that have always been 100011. Type 0xAD is a weight, settled when bit 7 of the state is set; type

@@ -1,4 +1,4 @@
-//! Senssun IF_B7: manufacturer data under the number 0x0100, 17 bytes behind it, big-endian.
+//! Senssun `IF_B7`: manufacturer data under the number 0x0100, 17 bytes behind it, big-endian.
 //!
 //! `3 bytes | address 6 | division u8 | weight u16 | impedance u16, Ω | state u8 | 2 bytes`. The division says how
 //! many decimals the weight has, and has always been 2. Bits 5 and 7 of the state are set when the scale has come to rest;

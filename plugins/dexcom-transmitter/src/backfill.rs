@@ -38,7 +38,13 @@ pub fn decode(input: &Input, activated: Option<Timestamp>) -> Result<Outcome, De
     }
     let (frames, is_whole) = in_order(frames, answer.as_ref())?;
     let data: Vec<u8> = frames.iter().flat_map(|frame| frame.iter().skip(2)).copied().collect();
+    if is_whole && data.get(2..HEADER).is_some_and(|zeros| zeros != [0, 0]) {
+        return Err(encrypted());
+    }
     let fits = data.len() > HEADER && (data.len() - HEADER).is_multiple_of(VALUE);
+    if answer.is_some() && is_whole && !fits {
+        return Err(DecodeError::malformed("the frames are complete, and end within a value"));
+    }
     if !is_whole || !fits {
         let reason = "frames of the backfill are missing".to_owned();
         return Ok(Outcome::Incomplete(Incomplete { reason, extra: Vec::new() }));
@@ -110,21 +116,21 @@ fn in_order<'a>(mut frames: Vec<&'a [u8]>, answer: Option<&Answer>) -> Result<(V
     Ok((frames, true))
 }
 
+#[cold]
+fn encrypted() -> DecodeError {
+    DecodeError::unsupported("a header, times or states that cannot be: this firmware encrypts its backfill")
+}
+
 fn values(data: &[u8], answer: Option<&Answer>) -> Result<Vec<Glucose>, DecodeError> {
-    let wrong =
-        || DecodeError::unsupported("the values have times or states that cannot be: this firmware encrypts them");
     let mut reader = Reader::new(data);
-    reader.u16_le()?;
-    if reader.u16_le()? != 0 {
-        return Err(wrong());
-    }
+    reader.bytes(HEADER)?;
     let mut values: Vec<Glucose> = Vec::with_capacity(reader.remaining() / VALUE);
     while reader.remaining() > 0 {
         let value = Glucose::read(&mut reader)?;
         let is_after = values.last().is_none_or(|before| value.seconds >= before.seconds.saturating_add(NEAREST));
         let is_within = answer.is_none_or(|answer| (answer.start..=answer.end).contains(&value.seconds));
         if !value.is_plausible() || !is_after || !is_within {
-            return Err(wrong());
+            return Err(encrypted());
         }
         values.push(value);
     }
