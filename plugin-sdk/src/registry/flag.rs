@@ -27,6 +27,8 @@ words! {
         FULLY_QUALIFIED = "fully-qualified",
         /// The value had not settled (a scale that is still swinging).
         UNSTABLE = "unstable",
+        /// The device shows the value to its wearer and says that nothing else may be made of it.
+        DISPLAY_ONLY = "display-only",
         /// The device was calibrating itself.
         CALIBRATION_ONGOING = "calibration-ongoing",
         /// The device says that it has no measurement to give.

@@ -64,7 +64,7 @@ impl Glucose {
         let mut reading =
             Reading::new(kinds::GLUCOSE_INTERSTITIAL, Value::Quantity(quantity)).at(time).flags(more_flags);
         if self.is_for_display {
-            reading = reading.flags(&[flags::QUESTIONABLE]);
+            reading = reading.flags(&[flags::DISPLAY_ONLY]);
         }
         if self.state != 6 {
             reading = reading.flags(&[flags::CALIBRATION_REQUIRED]);

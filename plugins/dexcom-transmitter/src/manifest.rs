@@ -49,7 +49,13 @@ pub fn describe() -> Manifest {
         .license("Apache-2.0")
         .description("Interstitial glucose from the transmitters of Dexcom G5 and G6.")
         .kinds(&[kinds::GLUCOSE_INTERSTITIAL])
-        .flags(&[flags::BATTERY_LOW, flags::QUESTIONABLE, flags::CALIBRATION_REQUIRED, flags::ESTIMATED_TIME]);
+        .flags(&[
+            flags::BATTERY_LOW,
+            flags::QUESTIONABLE,
+            flags::DISPLAY_ONLY,
+            flags::CALIBRATION_REQUIRED,
+            flags::ESTIMATED_TIME,
+        ]);
     for (name, title) in MODELS {
         manifest = manifest.model(name, title, &[]).model_variables(&[ACTIVATION_VARIABLE]);
     }

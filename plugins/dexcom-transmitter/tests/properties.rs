@@ -67,7 +67,7 @@ fn only_a_reliable_state_gives_a_value() {
         assert_eq!(given, [6, 7, 14].contains(&state), "{state}");
     }
     assert_eq!(readings(glucose(120, 7))[0].flags, [flags::CALIBRATION_REQUIRED]);
-    assert_eq!(readings(glucose(0x1078, 6))[0].flags, [flags::QUESTIONABLE], "for display only");
+    assert_eq!(readings(glucose(0x1078, 6))[0].flags, [flags::DISPLAY_ONLY], "never a final result");
 }
 
 #[test]
