@@ -132,6 +132,6 @@ fn value(measure: Json<'_>) -> Result<Option<Decimal>, DecodeError> {
     let unit = measure.required("unit")?;
     let power = i32::try_from(unit.integer()?).ok().filter(|power| (-12..=12).contains(power));
     let power = power.ok_or_else(|| unit.malformed("not a power of ten that a measure can have"))?;
-    let value = measure.required("value")?.decimal()?.shifted(power);
+    let value = Decimal::new(measure.required("value")?.integer()?, power);
     Ok(Some(value).filter(|value| value.compare(0).is_gt()))
 }
