@@ -77,3 +77,101 @@ fn a_decoder_is_listed_and_a_broken_one_refused_with_its_reason() {
     assert_eq!(refused.status.code(), Some(1));
     assert!(String::from_utf8_lossy(&refused.stderr).starts_with("refused: "), "{refused:?}");
 }
+
+/// Every positive payload of the bundled vectors, cut short at every byte and with two bits of every byte flipped in turn.
+/// All bits are flipped in each decoder's own tests, which are faster by far.
+fn damaged(text: &str) -> Vec<Value> {
+    let mut lines = Vec::new();
+    for line in text.lines() {
+        let mut line: Value = serde_json::from_str(line).unwrap();
+        let Some(bytes) = line["payload_hex"].as_str().and_then(|hex| hex::decode(hex).ok()) else { continue };
+        if line["expected"]["outcome"] != "decoded" {
+            continue;
+        }
+        line.as_object_mut().unwrap().remove("expected");
+        let mut damage = |data: &[u8], what: String| {
+            let mut line = line.clone();
+            line["payload_hex"] = hex::encode(data).into();
+            line["id"] = format!("{} {what}", line["id"].as_str().unwrap()).into();
+            lines.push(line);
+        };
+        for length in 0..bytes.len() {
+            damage(&bytes[..length], format!("cut to {length}"));
+            for bit in [length % 8, (length + 3) % 8] {
+                let mut data = bytes.clone();
+                data[length] ^= 1 << bit;
+                damage(&data, format!("bit {bit} of byte {length}"));
+            }
+        }
+    }
+    lines
+}
+
+/// The hard range of each LOINC code in its kind's canonical unit.
+fn hard_ranges() -> Vec<(String, String, f64, f64)> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().join("fhir-profiles/vitals.json");
+    let vitals: Value = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
+    let mut ranges = Vec::new();
+    for kind in vitals["kinds"].as_array().unwrap() {
+        let limit = |name: &str| kind["hard"][name].as_str().and_then(|limit| limit.parse().ok());
+        let (Some(low), Some(high)) = (limit("low"), limit("high")) else { continue };
+        let unit = kind["canonicalUnit"].as_str().unwrap();
+        for coding in kind["codings"].as_array().unwrap().iter().filter(|coding| coding["system"] == "http://loinc.org")
+        {
+            ranges.push((coding["code"].as_str().unwrap().to_owned(), unit.to_owned(), low, high));
+        }
+    }
+    ranges
+}
+
+/// Numbers of an Observation and of its components that lie outside the hard range of their code.
+fn outside(observation: &Value, ranges: &[(String, String, f64, f64)]) -> Vec<String> {
+    let parts = observation["component"].as_array().into_iter().flatten();
+    let mut found = Vec::new();
+    for thing in std::iter::once(observation).chain(parts) {
+        let (Some(number), Some(unit)) =
+            (thing["valueQuantity"]["value"].as_f64(), thing["valueQuantity"]["code"].as_str())
+        else {
+            continue;
+        };
+        let codes =
+            thing["code"]["coding"].as_array().into_iter().flatten().filter_map(|coding| coding["code"].as_str());
+        for code in codes {
+            let mut of_code = ranges.iter().filter(|(of, in_unit, ..)| of == code && in_unit == unit);
+            if of_code.any(|(_, _, low, high)| number < *low || number > *high) {
+                found.push(format!("{code} {number} {unit}"));
+            }
+        }
+    }
+    found
+}
+
+/// Through the sandbox and the mapping: a damaged payload is refused, says nothing, or says what the platform holds, does not
+/// count, or may believe. Never a trap, and never a number outside its kind's hard range that goes on as if it were one.
+#[test]
+fn damaged_payloads_never_trap_and_never_bring_an_impossible_number_that_counts() {
+    let ranges = hard_ranges();
+    let (mut tried, mut told, mut held) = (0, 0, 0);
+    for file in vector_files() {
+        let damaged = damaged(&std::fs::read_to_string(&file).unwrap());
+        let text: String = damaged.iter().map(|line| format!("{line}\n")).collect();
+        let results = lines(&plugin(&["vectors", "-", "--json"], &text));
+        assert_eq!(results.len(), damaged.len(), "{}", file.display());
+        tried += results.len();
+        for result in &results {
+            assert_eq!(result["problems"], serde_json::json!([]), "{}: the decoder broke a rule", result["id"]);
+            let observations = result["observations"].as_array().unwrap();
+            told += usize::from(!observations.is_empty());
+            for (observation, outlook) in observations.iter().zip(result["outlook"].as_array().unwrap()) {
+                let outside = outside(observation, &ranges);
+                let outlook = outlook.as_str().unwrap();
+                if !outside.is_empty() {
+                    held += 1;
+                    assert!(outlook.contains("counts for nothing"), "{}: {outside:?}: {outlook}", result["id"]);
+                    assert_ne!(observation["status"], "final", "{}: {outside:?}", result["id"]);
+                }
+            }
+        }
+    }
+    assert!(tried > 2_000 && told > 200 && held > 20, "the test tests too little: {tried}, {told}, {held}");
+}

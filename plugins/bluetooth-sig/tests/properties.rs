@@ -1,35 +1,12 @@
 //! What holds for payloads that no vector shows: times, keys, slots, states, several frames, wrong models.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
+mod support;
+
 use afferent_plugin_sdk::registry::{clock_states, flags, nothing_reasons, warnings};
-use afferent_plugin_sdk::{
-    DecodeError, Decoded, Decoder, DeviceTime, ErrorKind, Frame, Input, OnChange, Outcome, Reading, value_lines,
-};
+use afferent_plugin_sdk::{Decoder, DeviceTime, ErrorKind, Frame, Input, OnChange, Outcome, value_lines};
 use bluetooth_sig::BluetoothSig;
-
-fn decode(characteristic: &str, hex: &str) -> Result<Outcome, DecodeError> {
-    BluetoothSig::decode(&Input::new(&format!("gatt-{characteristic}"), "", bytes(hex)))
-}
-
-fn bytes(hex: &str) -> Vec<u8> {
-    let hex: String = hex.split_whitespace().collect();
-    (0..hex.len()).step_by(2).map(|at| u8::from_str_radix(&hex[at..at + 2], 16).unwrap()).collect()
-}
-
-fn decoded(characteristic: &str, hex: &str) -> Decoded {
-    match decode(characteristic, hex).unwrap() {
-        Outcome::Readings(decoded) => decoded,
-        other => panic!("{other:?}"),
-    }
-}
-
-fn readings(characteristic: &str, hex: &str) -> Vec<Reading> {
-    decoded(characteristic, hex).readings
-}
-
-fn refusal(characteristic: &str, hex: &str) -> DecodeError {
-    decode(characteristic, hex).unwrap_err()
-}
+use support::{bytes, decode, decoded, readings, refusal};
 
 #[test]
 fn a_clock_that_is_wrong_does_not_spoil_the_value() {
@@ -162,12 +139,14 @@ fn a_cuff_that_failed_has_no_number() {
 #[test]
 fn an_intermediate_cuff_pressure_is_never_a_blood_pressure() {
     for data in ["00 9600 ff07 ff07", "00 9600 5000 5d00"] {
-        match BluetoothSig::decode(&Input::new("bluetooth-sig", "2A36", bytes(data))).unwrap() {
-            Outcome::Nothing(nothing) => assert_eq!(nothing.reason, nothing_reasons::INTERMEDIATE),
-            other => panic!("{other:?}"),
+        for model in ["bluetooth-sig", "gatt-2A35"] {
+            match BluetoothSig::decode(&Input::new(model, "2A36", bytes(data))).unwrap() {
+                Outcome::Nothing(nothing) => assert_eq!(nothing.reason, nothing_reasons::INTERMEDIATE),
+                other => panic!("{other:?}"),
+            }
         }
     }
-    let elsewhere = BluetoothSig::decode(&Input::new("gatt-2A35", "2A36", bytes("00 9600 ff07 ff07"))).unwrap_err();
+    let elsewhere = BluetoothSig::decode(&Input::new("gatt-2A5E", "2A36", bytes("00 9600 ff07 ff07"))).unwrap_err();
     assert_eq!(elsewhere.kind, ErrorKind::Unsupported);
 }
 
