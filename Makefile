@@ -17,7 +17,7 @@ PROFILE ?= dev
 # More arguments for the server or the bench, as in: make run ARGS="--help"
 ARGS ?=
 
-.PHONY: help setup run build test soak check bench openapi schema fmt clean
+.PHONY: help setup run build test soak check bench fuzz decoders openapi schema fmt clean
 
 help: ## list the targets
 	@printf 'Afferent. Usage: make TARGET\n\n'
@@ -61,6 +61,12 @@ openapi: setup ## write openapi/openapi.json anew from the code
 
 schema: setup ## write server/crates/db/src/schema.rs anew from the migrations
 	@scripts/check-schema --write
+
+decoders: setup ## write docs/decoders.md anew from the decoders, their vectors and READMEs
+	@cargo run --locked --quiet --package shipped-decoders -- page
+
+fuzz: setup ## fuzz every decoder for a minute each (ARGS="seconds target …"; needs a nightly toolchain; fuzz/README.md)
+	@scripts/fuzz $(ARGS)
 
 fmt: setup ## format the code
 	@cargo fmt --all

@@ -19,7 +19,8 @@ use std::path::Path;
 
 use serde_json::Value as Json;
 
-use super::{HOST_WARNINGS, Vector, compare, mutate};
+use super::mutate::{self, Depth};
+use super::{HOST_WARNINGS, Subject, Vector, compare};
 use crate::{
     Decoded, Frame, HubContent, HubDecoder, HubItem, HubOutcome, Input, Outcome, hub_outcome_name, hub_value_lines,
     hub_violations,
@@ -106,17 +107,13 @@ impl<D: HubDecoder> HubRunner<D> {
         if self.vectors.is_empty() {
             problems.push("there are no vectors".to_owned());
         }
-        let manifest = D::describe();
+        let subject = Subject::hub::<D>();
         for vector in &self.vectors {
             let input = vector.input(&vector.format, "");
             let outcome = split::<D>(&input);
             let mut found = self.differences(vector, &outcome);
-            found.extend(hub_violations(&manifest, &outcome));
-            if split::<D>(&input) != outcome {
-                found.push("a second run gives another outcome".to_owned());
-            }
-            found.extend(mutate::truncations(&input, |input| hub_value_lines(&split::<D>(input))));
-            found.extend(mutate::flipped_bits(&input, |input| hub_violations(&manifest, &split::<D>(input))));
+            found.extend(subject.judge_twice(&input).err().into_iter().flatten());
+            found.extend(mutate::try_all(&subject, &input, Depth::Full).1);
             problems.extend(found.into_iter().map(|problem| format!("{}: {problem}", vector.id)));
         }
         problems

@@ -1,5 +1,6 @@
 //! The runner of payload vectors, for a decoder's own `cargo test`: one JSON object a line, the payload and what it
-//! means. Besides the comparison it cuts every payload short and flips its bits, because devices do.
+//! means. Besides the comparison it cuts every payload short, flips its bits, sets every flag and leaves fields out, because
+//! devices and networks do; each answer to that is judged by the hard ranges of the platform ([`Subject::judge`]).
 //!
 //! ```no_run
 //! # use afferent_plugin_sdk::{DecodeError, Decoder, Input, Manifest, Outcome};
@@ -19,9 +20,13 @@
 
 mod codes;
 mod compare;
+mod edit;
+mod fuzz;
 mod hub;
 mod line;
 mod mutate;
+mod ranges;
+mod subject;
 
 use std::fs;
 use std::marker::PhantomData;
@@ -29,9 +34,12 @@ use std::path::Path;
 
 pub use hub::{HubRunner, hub_example_problems};
 pub use line::Vector;
+pub use mutate::Tally;
+pub use subject::{Answer, Subject, Verdict};
 
 use crate::registry::warnings;
 use crate::{Decoder, Input, Outcome, outcome_name, value_lines, violations};
+use mutate::Depth;
 
 /// The warnings that the host computes from ranges and clocks. A decoder cannot know them, so the runner leaves them out
 /// of what it expects, and refuses a decoder that says one.
@@ -126,17 +134,15 @@ impl<D: Decoder> Runner<D> {
         if self.vectors.is_empty() {
             problems.push("there are no vectors".to_owned());
         }
-        let manifest = D::describe();
+        let subject = Subject::device::<D>();
+        // Under another model's name or on a channel the same bytes meet the same code: flags are tried once.
+        let depth = if self.model.is_none() && self.channel.is_empty() { Depth::Full } else { Depth::Quick };
         for vector in &self.vectors {
             let input = vector.input(self.model.as_deref().unwrap_or(&vector.format), &self.channel);
             let outcome = run::<D>(&input);
             let mut found = compare::differences(vector, &outcome, &self.host_warnings);
-            found.extend(violations(&manifest, &outcome));
-            if run::<D>(&input) != outcome {
-                found.push("a second run gives another outcome".to_owned());
-            }
-            found.extend(mutate::truncations(&input, |input| value_lines(&run::<D>(input))));
-            found.extend(mutate::flipped_bits(&input, |input| violations(&manifest, &run::<D>(input))));
+            found.extend(subject.judge_twice(&input).err().into_iter().flatten());
+            found.extend(mutate::try_all(&subject, &input, depth).1);
             problems.extend(found.into_iter().map(|problem| format!("{}: {problem}", vector.id)));
         }
         problems
