@@ -181,8 +181,8 @@ pub async fn open_keys(config: &Config, db: &Db) -> anyhow::Result<(Sealer, Data
 
 /// Every column that the server's key seals, besides the data keys.
 #[must_use]
-pub fn sealed_columns() -> [SealedColumn; 2] {
-    [fleet::SEALED_VARIABLES, forward::SEALED_CREDENTIALS]
+pub fn sealed_columns() -> [SealedColumn; 3] {
+    [fleet::SEALED_VARIABLES, fleet::SEALED_HUB_VARIABLES, forward::SEALED_CREDENTIALS]
 }
 
 /// The HTTP server over a bound listener: requests in flight get `grace` to finish when it is stopped.

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use db::{ApiTokenId, TenantId};
+use db::{ApiTokenId, DeviceId, HubId, TenantId};
 use diesel::QueryResult;
 use diesel_async::AsyncPgConnection;
 
@@ -71,6 +71,21 @@ pub async fn unassigned_wanted(app: &Arc<App>, row: &AssignmentRow, token: ApiTo
     let period = (row.device_id, row.worn_from, row.worn_until);
     ingest::take_in(app, row.tenant_id, &row.patient_id, period, token, "taken in with a new assignment").await?;
     Ok(())
+}
+
+/// A device was paired with a hub, in the running transaction: what the hub carried from that address before is claimed.
+/// Answers how many items that was.
+///
+/// # Errors
+/// The database's error.
+pub async fn hub_device_paired(
+    conn: &mut AsyncPgConnection,
+    tenant: TenantId,
+    hub: HubId,
+    device: DeviceId,
+    address: &str,
+) -> QueryResult<usize> {
+    ingest::claim_kept(conn, tenant, hub, device, address).await
 }
 
 /// After the commit: whoever waits is woken. Losing this costs at most a poll interval.

@@ -12,6 +12,7 @@ mod faults;
 mod fhir;
 mod fleet;
 mod forward;
+mod hubs;
 mod ingest;
 mod plugin_vectors;
 mod provision;

@@ -1,7 +1,6 @@
 //! Enrols a device with a tenant: unit, enrolment, first period of activity and FHIR Device in one transaction.
 
 use db::{DeviceId, TenantId, TenantScope};
-use plugin_host::Surface;
 
 use super::model::{Checks, DeviceIdentifier, Variables};
 use super::store::device::DeviceRow;
@@ -37,11 +36,9 @@ pub async fn enrol(app: &App, scope: &TenantScope, tenant: TenantId, wish: NewDe
     checks.identifiers(&wish.identifiers);
     checks.variables(wish.variables.iter().map(|(name, value)| (name.as_str(), Some(value.as_str()))));
     checks.finish()?;
-    if app.decoders.model(&wish.model).is_none_or(|served| served.decoder.surface() != Surface::Device) {
-        return Err(Error::field(
-            "/model",
-            "no decoder serves devices of that model; GET /api/v1/models lists the models",
-        ));
+    // A model of a hub's decoder is that of a device which only such a hub speaks for: the hub decodes it.
+    if app.decoders.model(&wish.model).is_none() {
+        return Err(Error::field("/model", "no decoder serves that model; GET /api/v1/models lists the models"));
     }
     let id = DeviceId::generate();
     let now = app.clock.now();

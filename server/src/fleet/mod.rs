@@ -11,6 +11,7 @@
 mod activate;
 mod assign_device;
 mod change_device;
+mod change_hub;
 mod decoders;
 mod end_enrolment;
 mod enrol_device;
@@ -28,11 +29,15 @@ pub use decoders::{Binding, Decoders, LoadedDecoder, Origin, RefusedDecoder, Ser
 pub use enrol_device::{NewDevice, enrol as enrol_device};
 pub use http::routes;
 pub use issue_source_token::{IssuedToken, Source, issue as issue_source_token};
-pub use model::{Checks, DeviceIdentifier, SEALED_VARIABLES, Variables, normal_address};
+pub use model::{Checks, DeviceIdentifier, SEALED_HUB_VARIABLES, SEALED_VARIABLES, Variables, normal_address};
 pub use reassign_device::{Rewrite, rewrite_assignments};
-pub use source::{DeviceSnapshot, HubSnapshot, find_paired_device, load_device, load_hub, tenant_of_device};
+pub use source::{
+    DeviceSnapshot, HubSnapshot, find_hub_in, find_paired_devices, hold_pairings, load_device, load_hub,
+    tenant_of_device,
+};
 pub use store::assignment::AssignmentRow;
 pub use store::device::DeviceRow;
+pub use store::hub::HubRow;
 
 use crate::error::Error;
 

@@ -48,6 +48,20 @@ pub const SEALED_VARIABLES: SealedColumn = SealedColumn {
     place: |tenant, device| variables_place(tenant, db::DeviceId(device)),
 };
 
+/// Where a hub's variables are sealed for.
+pub fn hub_variables_place(tenant: db::TenantId, hub: db::HubId) -> String {
+    format!("hub.variables/{tenant}/{hub}")
+}
+
+/// Where the variables of hubs are, for changing the key.
+pub const SEALED_HUB_VARIABLES: SealedColumn = SealedColumn {
+    title: "hub variables",
+    table: "hub",
+    column: "variables_sealed",
+    emptied: "variables_sealed = NULL, variables_version = variables_version + 1, updated_at = now()",
+    place: |tenant, hub| hub_variables_place(tenant, db::HubId(hub)),
+};
+
 /// Collects what is wrong, so that the caller sees all of it at once.
 #[derive(Default)]
 pub struct Checks {

@@ -2,12 +2,13 @@
 
 use db::{DeviceId, HubId, TenantId, TenantScope};
 
-use super::model::{self, Checks};
+use super::model::{self, Checks, Variables};
 use super::store::hub::{HubRow, PairingRow};
-use super::{enrolment_ended, store};
+use super::{enrolment_ended, source, store};
 use crate::app::App;
 use crate::error::Error;
 use crate::identity::SourceKind;
+use crate::wiring;
 
 /// What a new hub is to be.
 pub struct NewHub {
@@ -17,6 +18,8 @@ pub struct NewHub {
     pub serial: String,
     /// What people call it.
     pub name: String,
+    /// The settings of its decoder.
+    pub variables: Variables,
     /// IANA zone, when it differs from the tenant's.
     pub time_zone: Option<String>,
     /// Whether its uplinks are taken at once.
@@ -33,11 +36,13 @@ pub async fn register(app: &App, scope: &TenantScope, tenant: TenantId, wish: Ne
     checks.name("/serial", &wish.serial);
     checks.name("/name", &wish.name);
     checks.time_zone(wish.time_zone.as_deref());
+    checks.variables(wish.variables.iter().map(|(name, value)| (name.as_str(), Some(value.as_str()))));
     checks.finish()?;
-    let now = app.clock.now();
+    let (id, now) = (HubId::generate(), app.clock.now());
+    let place = model::hub_variables_place(tenant, id);
     let row = HubRow {
         tenant_id: tenant,
-        id: HubId::generate(),
+        id,
         model: wish.model,
         serial: wish.serial,
         name: wish.name,
@@ -45,6 +50,8 @@ pub async fn register(app: &App, scope: &TenantScope, tenant: TenantId, wish: Ne
         active: wish.active,
         created_at: now,
         updated_at: now,
+        variables_sealed: source::seal_for(&app.sealer, &place, &wish.variables)?,
+        variables_version: 1,
     };
     let mut transaction = scope.begin(&app.db).await?;
     store::hub::insert_hub(&mut transaction, &row).await?;
@@ -55,7 +62,8 @@ pub async fn register(app: &App, scope: &TenantScope, tenant: TenantId, wish: Ne
     Ok(row)
 }
 
-/// Pairs a device with a hub of the same tenant, or changes its address there.
+/// Pairs a device with a hub of the same tenant, or changes its address there. What was kept of that address is claimed
+/// with it, and decoded in the background.
 ///
 /// # Errors
 /// 404 when either is not there; 409 when the address is another device's, or the device's enrolment has ended.
@@ -65,7 +73,7 @@ pub async fn pair(
     hub: HubId,
     device: DeviceId,
     address: Option<&str>,
-) -> Result<PairingRow, Error> {
+) -> Result<(PairingRow, usize), Error> {
     let address = address.map(model::normal_address);
     if let Some(address) = &address {
         let mut checks = Checks::default();
@@ -73,7 +81,8 @@ pub async fn pair(
         checks.finish()?;
     }
     let mut transaction = scope.begin(&app.db).await?;
-    let tenant = store::hub::find_hub(&mut transaction, &scope.tenants(), hub)
+    // Locked: what arrives meanwhile either sees the pairing or is kept before it, and claimed by it.
+    let tenant = store::hub::lock_hub(&mut transaction, &scope.tenants(), hub)
         .await?
         .ok_or_else(|| Error::not_found("hub"))?
         .tenant_id;
@@ -85,8 +94,10 @@ pub async fn pair(
     }
     let row =
         store::hub::upsert_pairing(&mut transaction, tenant, hub, device, address.as_deref(), app.clock.now()).await?;
+    let named = row.address.clone().unwrap_or_else(|| device.to_string());
+    let claimed = wiring::hub_device_paired(&mut transaction, tenant, hub, device, &named).await?;
     transaction.commit().await?;
-    Ok(row)
+    Ok((row, claimed))
 }
 
 /// Parts a device from a hub.
@@ -95,7 +106,7 @@ pub async fn pair(
 /// 404 when they are not paired.
 pub async fn part(app: &App, scope: &TenantScope, hub: HubId, device: DeviceId) -> Result<(), Error> {
     let mut transaction = scope.begin(&app.db).await?;
-    let tenant = store::hub::find_hub(&mut transaction, &scope.tenants(), hub)
+    let tenant = store::hub::lock_hub(&mut transaction, &scope.tenants(), hub)
         .await?
         .ok_or_else(|| Error::not_found("hub"))?
         .tenant_id;

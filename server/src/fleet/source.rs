@@ -63,14 +63,34 @@ impl std::fmt::Debug for DeviceSnapshot {
 }
 
 /// A hub as ingest needs it.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct HubSnapshot {
     /// Its id.
     pub id: HubId,
     /// Whose hub.
     pub tenant: TenantId,
+    /// Its model, which picks the decoder of its payloads.
+    pub model: String,
+    /// The zone of local times that its decoder reads: its own, else its tenant's.
+    pub time_zone: Tz,
+    /// Its decoder's settings, opened. Secrets: never logged.
+    pub variables: Variables,
     /// Whether its uplinks are taken: it and its tenant are active.
     pub active: bool,
+    /// When it was changed last: it tells the commit whether this is still how things are.
+    pub updated_at: DateTime<Utc>,
+}
+
+// By hand, so that no variable ever reaches a log.
+impl std::fmt::Debug for HubSnapshot {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("HubSnapshot")
+            .field("id", &self.id)
+            .field("tenant", &self.tenant)
+            .field("model", &self.model)
+            .field("active", &self.active)
+            .finish_non_exhaustive()
+    }
 }
 
 /// Reads a device, within a transaction that sees its tenant.
@@ -120,39 +140,76 @@ pub async fn tenant_of_device(app: &App, scope: &TenantScope, device: DeviceId) 
 /// Reads a hub, within a transaction that sees its tenant.
 ///
 /// # Errors
-/// The database's error.
+/// The database's error; 500 when its variables do not open, because the server has another secret key.
 pub async fn load_hub(
     conn: &mut AsyncPgConnection,
+    app: &App,
     tenant: TenantId,
     hub: HubId,
 ) -> Result<Option<HubSnapshot>, Error> {
     let Some(row) = store::hub::find_hub(conn, &[tenant], hub).await? else { return Ok(None) };
     let Some(owner) = tenancy::find_tenant(conn, tenant).await? else { return Ok(None) };
-    Ok(Some(HubSnapshot { id: row.id, tenant, active: row.active && owner.active }))
+    let zone = row.time_zone.as_deref().unwrap_or(&owner.time_zone);
+    let time_zone =
+        zone.parse().map_err(|_unknown| Error::internal(anyhow!("a stored time zone is not known to this server")))?;
+    let place = model::hub_variables_place(tenant, hub);
+    Ok(Some(HubSnapshot {
+        id: row.id,
+        tenant,
+        time_zone,
+        variables: open_sealed(&app.sealer, &place, row.variables_sealed.as_deref())?,
+        model: row.model,
+        active: row.active && owner.active,
+        updated_at: row.updated_at,
+    }))
 }
 
-/// The device that a hub means by a name: its address at that hub in any spelling, or the device's id. None when the
-/// device is not paired with that hub.
+/// A hub that the scope may see, within a transaction of it.
+///
+/// # Errors
+/// 404; the database's error.
+pub async fn find_hub_in(
+    conn: &mut AsyncPgConnection,
+    scope: &TenantScope,
+    hub: HubId,
+) -> Result<super::HubRow, Error> {
+    store::hub::find_hub(conn, &scope.tenants(), hub).await?.ok_or_else(|| Error::not_found("hub"))
+}
+
+/// Which devices a hub means by these addresses, each in the one spelling of [`model::normal_address`]; those that are
+/// not there are not paired with that hub. A device that is paired without an address is named by its id.
 ///
 /// # Errors
 /// The database's error.
-pub async fn find_paired_device(
+pub async fn find_paired_devices(
     conn: &mut AsyncPgConnection,
     tenant: TenantId,
     hub: HubId,
-    name: &str,
-) -> Result<Option<DeviceId>, Error> {
-    let address = model::normal_address(name);
-    Ok(store::hub::find_paired_device(conn, tenant, hub, &address, name.trim().parse().ok()).await?)
+    addresses: &[String],
+) -> Result<Vec<(String, DeviceId)>, Error> {
+    Ok(store::hub::find_paired_devices(conn, tenant, hub, addresses).await?)
+}
+
+/// Keeps a hub's pairings from changing until the transaction ends.
+///
+/// # Errors
+/// The database's error.
+pub async fn hold_pairings(conn: &mut AsyncPgConnection, tenant: TenantId, hub: HubId) -> Result<(), Error> {
+    store::hub::share_hub(conn, tenant, hub).await?;
+    Ok(())
 }
 
 /// Opens a device's variables.
 pub(super) fn open_variables(sealer: &Sealer, row: &DeviceRow) -> Result<Variables, Error> {
-    let Some(sealed) = &row.variables_sealed else { return Ok(Variables::new()) };
-    let place = model::variables_place(row.tenant_id, row.id);
-    let opened = sealer.open(&place, sealed).context("a device's variables").map_err(Error::internal)?;
+    open_sealed(sealer, &model::variables_place(row.tenant_id, row.id), row.variables_sealed.as_deref())
+}
+
+/// Opens variables that were sealed for a place; nothing sealed is none.
+pub(super) fn open_sealed(sealer: &Sealer, place: &str, sealed: Option<&[u8]>) -> Result<Variables, Error> {
+    let Some(sealed) = sealed else { return Ok(Variables::new()) };
+    let opened = sealer.open(place, sealed).context("a decoder's variables").map_err(Error::internal)?;
     serde_json::from_slice(&opened)
-        .map_err(|_no_detail| Error::internal(anyhow!("a device's variables are not an object of texts")))
+        .map_err(|_no_detail| Error::internal(anyhow!("a decoder's variables are not an object of texts")))
 }
 
 /// Seals a device's variables; nothing for none.
@@ -162,9 +219,14 @@ pub(super) fn seal_variables(
     device: DeviceId,
     variables: &Variables,
 ) -> Result<Option<Vec<u8>>, Error> {
+    seal_for(sealer, &model::variables_place(tenant, device), variables)
+}
+
+/// Seals variables for a place; nothing for none.
+pub(super) fn seal_for(sealer: &Sealer, place: &str, variables: &Variables) -> Result<Option<Vec<u8>>, Error> {
     if variables.is_empty() {
         return Ok(None);
     }
     let plain = serde_json::to_vec(variables).map_err(Error::internal)?;
-    sealer.seal(&model::variables_place(tenant, device), &plain).map(Some).map_err(Error::internal)
+    sealer.seal(place, &plain).map(Some).map_err(Error::internal)
 }

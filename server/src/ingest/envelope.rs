@@ -33,16 +33,20 @@ struct Envelope<'a> {
     frames: Vec<EnvelopeFrame<'a>>,
 }
 
+/// One frame as it is written, of one device or of a hub's many.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct EnvelopeFrame<'a> {
+pub(super) struct EnvelopeFrame<'a> {
     channel: Option<String>,
     hex: Option<String>,
     base64: Option<String>,
     #[serde(borrow)]
-    json: Option<&'a RawValue>,
+    pub(super) json: Option<&'a RawValue>,
     captured_at: Option<String>,
-    device: Option<String>,
+    /// The device that it came from, as the hub names it.
+    pub(super) device: Option<String>,
+    /// The hub's own id of it.
+    pub(super) id: Option<String>,
 }
 
 /// Checks the name of a channel: printable, 200 characters at most.
@@ -107,6 +111,18 @@ fn read_frame(index: usize, frame: EnvelopeFrame<'_>) -> Result<Frame, FieldErro
             "a device's own token speaks for that device only; frames of many devices go to /ingest/v1/hubs/uplinks",
         ));
     }
+    if frame.id.is_some() {
+        return Err(problem("/id", "ids are for a hub's items; one uplink is known again by its Idempotency-Key"));
+    }
+    read_content(index, frame)
+}
+
+/// Bytes, channel and capture of a frame.
+pub(super) fn read_content(index: usize, frame: EnvelopeFrame<'_>) -> Result<Frame, FieldError> {
+    let problem = |field: &str, detail: &str| FieldError {
+        pointer: format!("/frames/{index}{field}"),
+        detail: detail.to_owned(),
+    };
     let data = match (&frame.hex, &frame.base64, frame.json) {
         (Some(text), None, None) => hex::decode(text.trim())
             .map_err(|_bad| problem("/hex", "this is not hexadecimal: two digits a byte, without separators"))?,

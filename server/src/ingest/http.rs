@@ -20,11 +20,13 @@ use crate::platform::page::{Page, PageQuery};
 /// Mounts the way in.
 pub fn routes(config: &mut ServiceConfig) {
     config.service(post_uplink);
+    super::hubs::routes(config);
 }
 
 /// Mounts what operators see.
 pub fn api_routes(config: &mut ServiceConfig) {
     config.service(list_uplinks).service(find_uplink).service(list_quarantine).service(replay_quarantined);
+    super::hubs::api_routes(config);
     super::held::routes(config);
     super::reassign::routes(config);
     super::trial::routes(config);
@@ -33,9 +35,9 @@ pub fn api_routes(config: &mut ServiceConfig) {
 /// Query of a raw uplink.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
-struct UplinkQuery {
+pub(super) struct UplinkQuery {
     /// The characteristic, port or topic a raw body came from, such as `2A35`.
-    channel: Option<String>,
+    pub(super) channel: Option<String>,
 }
 
 /// Send an uplink
@@ -82,7 +84,7 @@ async fn post_uplink(
 }
 
 /// A header as text; one that is not text is an error.
-fn header(request: &HttpRequest, name: &str) -> Result<Option<String>, Error> {
+pub(super) fn header(request: &HttpRequest, name: &str) -> Result<Option<String>, Error> {
     request
         .headers()
         .get(name)

@@ -1,7 +1,8 @@
 //! The way in: bytes with a token → decoded in a sandbox → committed with their Observations and deliveries.
 //!
 //! Owns `uplink`, `uplink_body` and `uplink_body_kept` (the raw bytes, sealed), `ingest_key`, `quarantine`, `held_reading`,
-//! `reassignment` and the record of corrections. Invariants: 2xx only after commit; nothing received is
+//! `reassignment`, the record of corrections, `unclaimed_item` (`hubs/`) and
+//! `waiting_frames` (`joining/`). Invariants: 2xx only after commit; nothing received is
 //! lost without being counted; every failure is kept with its reason and can be replayed; the bytes are never looked at
 //! outside a sandbox.
 
@@ -9,12 +10,16 @@ mod batch;
 mod claimed_identity;
 mod clock;
 mod commit;
+mod decoded_body;
 mod envelope;
 mod frames;
+mod handle_map;
 mod held;
 mod http;
+mod hubs;
 mod intake;
 pub mod interpret;
+mod joining;
 mod model;
 mod open_body;
 mod reassign;
@@ -30,8 +35,10 @@ pub use clock::Clocks;
 pub use commit::run as run_committer;
 pub(crate) use held::take_in;
 pub use http::{api_routes, routes};
+pub use hubs::{claim_kept, run_claims};
 pub use intake::{Bounds, Intake, Waiting};
 pub use interpret::Tables;
+pub use joining::run as run_joins;
 pub use model::{HeldReceipt, Outcome, Receipt};
 pub use reassign::run as run_reassignments;
 pub use sources::Sources;

@@ -1,7 +1,7 @@
 //! What becomes of an uplink, and how the source is told; pure.
 
 use chrono::{DateTime, Utc};
-use db::{DeviceId, HeldReadingId, TenantId, UplinkId};
+use db::{DeviceId, HeldReadingId, HubId, TenantId, UplinkId};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use utoipa::ToSchema;
@@ -10,6 +10,7 @@ use uuid::Uuid;
 use super::frames::FrameFacts;
 use super::held::Order;
 use super::interpret::Interpreted;
+use super::joining::Part;
 use crate::identity::SourceIdentity;
 
 /// What became of an uplink.
@@ -119,6 +120,8 @@ pub enum Verdict {
     Incomplete {
         /// What is missing.
         reason: String,
+        /// How long it waits for that.
+        window: std::time::Duration,
     },
 }
 
@@ -150,6 +153,15 @@ pub struct Received {
     pub body_hash: [u8; 32],
 }
 
+/// The hub that carried an uplink.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CarriedBy {
+    /// Which.
+    pub hub: HubId,
+    /// When it was changed last, as far as the decode knew.
+    pub updated_at: DateTime<Utc>,
+}
+
 /// An uplink on its way into the group commit.
 #[derive(Debug)]
 pub struct Submission {
@@ -157,6 +169,8 @@ pub struct Submission {
     pub source: SourceIdentity,
     /// Whose readings these are.
     pub device: DeviceId,
+    /// The hub that carried it, where one did and has to be allowed to when this is committed.
+    pub carried_by: Option<CarriedBy>,
     /// What was received.
     pub received: Received,
     /// What the decoder made of it.
@@ -177,6 +191,8 @@ pub struct Submission {
     pub keys: Vec<TransportKey>,
     /// The uplink is stored already and comes out of quarantine.
     pub replay: bool,
+    /// The uplinks that it was made of, which it settles.
+    pub parts: Vec<Part>,
     /// What a person decided about its one reading, which was held.
     pub order: Option<Order>,
     /// IANA zone in which its device's local times were read.
@@ -208,6 +224,29 @@ impl TransportKey {
         }
     }
 
+    /// From a hub's own id of an item; kept for a week, for a hub may have been offline.
+    #[must_use]
+    pub fn hub_item(id: &str, received_at: DateTime<Utc>) -> Self {
+        Self {
+            key: digest("hub-item", id.as_bytes()),
+            sent_at: received_at,
+            expires_at: received_at + chrono::Duration::days(7),
+            chosen: true,
+        }
+    }
+
+    /// From the place of an item in a hub's payload that is in quarantine for another of its items, and may be replayed.
+    #[must_use]
+    pub fn payload_item(payload: UplinkId, index: usize, received_at: DateTime<Utc>) -> Self {
+        let days = i64::from(super::retention::OPEN_ITEM_DAYS) + 1;
+        Self {
+            key: digest("payload-item", format!("{payload}#{index}").as_bytes()),
+            sent_at: received_at,
+            expires_at: received_at + chrono::Duration::days(days),
+            chosen: true,
+        }
+    }
+
     /// From the bytes of a payload that carries neither time nor sequence: the same bytes within the model's window are
     /// the same transmission; later they are another measurement that happens to be equal. The window is one of captures
     /// where those are known: what a phone kept while it was offline comes all at once.
@@ -221,7 +260,7 @@ impl TransportKey {
 }
 
 /// SHA-256 with its purpose in front, so that keys of different kinds never meet.
-fn digest(purpose: &str, bytes: &[u8]) -> [u8; 32] {
+pub(super) fn digest(purpose: &str, bytes: &[u8]) -> [u8; 32] {
     let mut hash = Sha256::new();
     hash.update(purpose.as_bytes());
     hash.update([0]);

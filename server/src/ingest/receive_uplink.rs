@@ -10,11 +10,14 @@ use sha2::{Digest, Sha256};
 
 use super::claimed_identity::is_another_device;
 use super::clock::{self, Correction};
+use super::decoded_body::{DecodedBody, READINGS};
 use super::envelope::{self, Frame};
 use super::frames;
+use super::handle_map;
 use super::intake::Ticket;
 use super::interpret::{self, InterpretContext};
-use super::model::{Found, Receipt, Received, Submission, TransportKey, Verdict};
+use super::joining;
+use super::model::{Found, Outcome, Receipt, Received, Submission, TransportKey, Verdict};
 use super::run_decoder::run_decoder;
 use super::sources::{self, KnownSource};
 use crate::app::App;
@@ -48,17 +51,30 @@ pub(super) async fn receive(
     let result = receive_counted(app, upload, body).await;
     let outcome = match &result {
         Ok(receipt) => receipt.outcome.as_str(),
-        Err(error) => match error.kind() {
-            Kind::Unauthenticated => "unauthenticated",
-            Kind::Forbidden => "deactivated",
-            Kind::Throttled(_) => "throttled",
-            Kind::Unavailable(_) => "unavailable",
-            Kind::Internal => "failed",
-            _ => "refused",
-        },
+        Err(error) => refused_as(error),
     };
     app.metrics.uplinks.get_or_create(&OutcomeLabel { outcome }).inc();
     result
+}
+
+/// What an uplink that is not taken is counted as.
+pub(super) fn refused_as(error: &Error) -> &'static str {
+    match error.kind() {
+        Kind::Unauthenticated => "unauthenticated",
+        Kind::Forbidden => "deactivated",
+        Kind::Throttled(_) => "throttled",
+        Kind::Unavailable(_) => "unavailable",
+        Kind::Internal => "failed",
+        _ => "refused",
+    }
+}
+
+/// 503 when the server was told to stop.
+pub(super) fn refuse_draining(app: &App) -> Result<(), Error> {
+    if !app.is_draining() {
+        return Ok(());
+    }
+    Err(Error::new(Kind::Unavailable(2), "ingest.stopping", "The server is stopping; send this again shortly."))
 }
 
 async fn receive_counted(
@@ -66,13 +82,7 @@ async fn receive_counted(
     upload: Upload,
     body: impl Future<Output = Result<(Bytes, Ticket), Error>>,
 ) -> Result<Receipt, Error> {
-    if app.is_draining() {
-        return Err(Error::new(
-            Kind::Unavailable(2),
-            "ingest.stopping",
-            "The server is stopping; send this again shortly.",
-        ));
-    }
+    refuse_draining(app)?;
     let source = app.sources.device(app, &upload.token).await?;
     app.ingest_limits.check(&source.identity.credential.0)?;
     let (body, ticket) = body.await?;
@@ -103,11 +113,31 @@ async fn receive_from(
     if let Some(key) = &upload.idempotency_key {
         submission.keys.push(TransportKey::idempotency(check_key(key)?, received_at));
     }
-    app.intake.submit(submission, ticket).await
+    joining::begun_before(app, source, &mut submission).await?;
+    let receipt = app.intake.submit(submission, ticket).await?;
+    Ok(joined(app, source, receipt).await)
 }
 
-/// The raw side and the frames of a request; everything about its form is checked here.
-fn read(upload: &Upload, body: &Bytes, received_at: DateTime<Utc>) -> Result<(Received, Vec<Frame>), Error> {
+/// An uplink that asked for more frames may have completed what the device began before: then that is its receipt. It is
+/// stored in any case, and is joined later where that did not succeed now.
+pub(super) async fn joined(app: &Arc<App>, source: &KnownSource, receipt: Receipt) -> Receipt {
+    if receipt.outcome != Outcome::Incomplete {
+        return receipt;
+    }
+    match joining::complete(app, source.device.tenant, source.device.id, receipt.uplink).await {
+        Ok(together) => together.unwrap_or(receipt),
+        Err(error) => {
+            tracing::debug!(device.id = %source.device.id, %error, "waiting frames were not joined at once; it is tried again");
+            receipt
+        }
+    }
+}
+
+/// The media type of a body that may be taken, in lower case and without parameters.
+///
+/// # Errors
+/// 400 for an empty body; 415 for a type that no source may send.
+pub(super) fn media_type(upload: &Upload, body: &Bytes) -> Result<String, Error> {
     if body.is_empty() {
         return Err(Error::invalid("body.empty", "The body is empty; send the bytes that the device sent."));
     }
@@ -116,6 +146,7 @@ fn read(upload: &Upload, body: &Bytes, received_at: DateTime<Utc>) -> Result<(Re
         || media_type.len() > 127
         || media_type.starts_with("multipart/")
         || media_type == "application/x-www-form-urlencoded"
+        || media_type == READINGS
     {
         return Err(Error::new(
             Kind::Unsupported,
@@ -126,14 +157,41 @@ fn read(upload: &Upload, body: &Bytes, received_at: DateTime<Utc>) -> Result<(Re
             ),
         ));
     }
+    Ok(media_type)
+}
+
+/// The raw side of a request whose body is one frame, or a hub's payload.
+///
+/// # Errors
+/// 422 for a channel or a time of capture that is none.
+pub(super) fn received(
+    upload: &Upload,
+    body: &Bytes,
+    media_type: String,
+    received_at: DateTime<Utc>,
+) -> Result<Received, Error> {
     envelope::check_channel("?channel", &upload.channel)?;
     let captured_at = upload
         .captured_at
         .as_deref()
         .map(|text| envelope::parse_captured_at("Afferent-Captured-At", text))
         .transpose()?;
-    let frames = if media_type == envelope::ENVELOPE {
-        if !upload.channel.is_empty() || captured_at.is_some() {
+    Ok(Received {
+        id: UplinkId::generate(),
+        received_at,
+        captured_at,
+        channel: upload.channel.clone(),
+        content_type: media_type,
+        body: body.to_vec(),
+        body_hash: Sha256::digest(body).into(),
+    })
+}
+
+/// The raw side and the frames of a request; everything about its form is checked here.
+fn read(upload: &Upload, body: &Bytes, received_at: DateTime<Utc>) -> Result<(Received, Vec<Frame>), Error> {
+    let mut received = received(upload, body, media_type(upload, body)?, received_at)?;
+    let frames = if received.content_type == envelope::ENVELOPE {
+        if !upload.channel.is_empty() || received.captured_at.is_some() {
             return Err(Error::invalid(
                 "envelope.mixed",
                 "In an envelope the frames carry channel and capturedAt themselves; leave ?channel and Afferent-Captured-At out.",
@@ -141,18 +199,12 @@ fn read(upload: &Upload, body: &Bytes, received_at: DateTime<Utc>) -> Result<(Re
         }
         envelope::parse_envelope(body)?
     } else {
-        vec![Frame { channel: upload.channel.clone(), data: body.to_vec(), captured_at }]
+        vec![Frame { channel: upload.channel.clone(), data: body.to_vec(), captured_at: received.captured_at }]
     };
-    let first = frames.first();
-    let received = Received {
-        id: UplinkId::generate(),
-        received_at,
-        captured_at: first.and_then(|frame| frame.captured_at),
-        channel: first.map(|frame| frame.channel.clone()).unwrap_or_default(),
-        content_type: media_type,
-        body: body.to_vec(),
-        body_hash: Sha256::digest(body).into(),
-    };
+    if let Some(first) = frames.first() {
+        received.captured_at = first.captured_at;
+        received.channel.clone_from(&first.channel);
+    }
     Ok((received, frames))
 }
 
@@ -168,7 +220,7 @@ pub(super) fn frames_again(received: &Received) -> Result<Vec<Frame>, Error> {
     }])
 }
 
-fn check_key(key: &str) -> Result<&str, Error> {
+pub(super) fn check_key(key: &str) -> Result<&str, Error> {
     if (1..=255).contains(&key.len()) && key.bytes().all(|byte| byte.is_ascii_graphic()) {
         return Ok(key);
     }
@@ -186,9 +238,26 @@ pub(super) async fn decode(
     frames: Vec<Frame>,
     ticket: &Ticket,
 ) -> Result<Submission, Error> {
-    let channel = frames.first().map(|frame| frame.channel.as_str()).unwrap_or_default();
-    let binding = app.decoders.for_model(&source.device.model, channel);
+    let binding = bind(app, source, &frames);
     decode_with(app, source, received, frames, binding, Clocked::Measured, Some(ticket)).await
+}
+
+/// The same for what was kept, in our own time: a sandbox is waited for without end.
+pub(super) async fn decode_kept(
+    app: &Arc<App>,
+    source: &KnownSource,
+    received: Received,
+    frames: Vec<Frame>,
+) -> Result<Submission, Error> {
+    let binding = bind(app, source, &frames);
+    decode_with(app, source, received, frames, binding, Clocked::Measured, None).await
+}
+
+/// What decodes these frames of a device now.
+fn bind(app: &App, source: &KnownSource, frames: &[Frame]) -> Result<Binding, Unbound> {
+    let channel = frames.first().map(|frame| frame.channel.as_str()).unwrap_or_default();
+    let channel = handle_map::characteristic(channel, &source.device.variables);
+    app.decoders.for_model(&source.device.model, &channel)
 }
 
 /// The same with that decoder and that offset of the device's clock; without a ticket a sandbox is waited for without end,
@@ -205,6 +274,7 @@ pub(super) async fn decode_with(
     let mut submission = Submission {
         source: source.identity.clone(),
         device: source.device.id,
+        carried_by: source.carried_by,
         received,
         verdict: Verdict::Nothing { reason: String::new() },
         decoder: None,
@@ -215,9 +285,17 @@ pub(super) async fn decode_with(
         frames: frames::facts(&frames),
         keys: Vec::new(),
         replay: false,
+        parts: Vec::new(),
         order: None,
         time_zone: source.device.time_zone.to_string(),
     };
+    if submission.received.content_type == READINGS {
+        // A hub decoded it: its times are the hub's, and say nothing about the device's clock.
+        let decoded = DecodedBody::read(&submission.received.body)?;
+        submission.decoder = Some((decoded.decoder.clone(), decoded.version.clone()));
+        judge(app, &source.device, &mut submission, None, Ok(decoded.into_outcome()));
+        return Ok(submission);
+    }
     let binding = match binding {
         Ok(binding) => binding,
         Err(unbound) => {
@@ -263,7 +341,7 @@ fn decoder_input(device: &DeviceSnapshot, received: &Received, frames: Vec<Frame
         frames: frames
             .into_iter()
             .map(|frame| plugin_host::Frame {
-                channel: frame.channel,
+                channel: handle_map::characteristic(&frame.channel, &device.variables).into_owned(),
                 data: frame.data,
                 captured_at_ms: frame.captured_at.map(|time| time.timestamp_millis()),
                 extra: Vec::new(),
@@ -306,13 +384,16 @@ fn judge(
             submission.warnings.extend(decoded.warnings.iter().map(|warning| warning.code.clone()));
             readings(app, device, submission, correction, &decoded)
         }
-        plugin_host::Outcome::Incomplete(incomplete) => Verdict::Incomplete { reason: incomplete.reason },
+        plugin_host::Outcome::Incomplete(incomplete) => {
+            let window = joining::bounds(app, &device.model).window;
+            Verdict::Incomplete { reason: incomplete.reason, window }
+        }
         plugin_host::Outcome::Nothing(nothing) => {
             submission.warnings.extend(nothing.warnings.iter().map(|warning| warning.code.clone()));
             Verdict::Nothing { reason: nothing.reason }
         }
         plugin_host::Outcome::Error(error) => {
-            Verdict::Undecodable { reason: error_reason(error.kind).to_owned(), detail: error_detail(&error) }
+            Verdict::Undecodable { reason: error.kind.as_str().to_owned(), detail: error_detail(&error) }
         }
     };
 }
@@ -360,14 +441,6 @@ fn readings(
 fn repeat_window(device: &DeviceSnapshot, app: &App) -> TimeDelta {
     let window = app.decoders.repeat_window(&device.model).unwrap_or(device.repeat_window);
     TimeDelta::from_std(window).unwrap_or_else(|_too_long| TimeDelta::seconds(60))
-}
-
-pub(super) fn error_reason(kind: plugin_host::ErrorKind) -> &'static str {
-    match kind {
-        plugin_host::ErrorKind::Malformed => "malformed",
-        plugin_host::ErrorKind::Unsupported => "unsupported",
-        plugin_host::ErrorKind::NotForMe => "not-for-me",
-    }
 }
 
 pub(super) fn error_detail(error: &plugin_host::DecodeError) -> String {

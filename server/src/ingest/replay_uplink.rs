@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use db::{CredentialId, TenantScope, UplinkId};
 
+use super::hubs;
 use super::model::{Receipt, TransportKey};
 use super::open_body::open_body;
 use super::receive_uplink::{decode, frames_again};
@@ -29,11 +30,13 @@ pub async fn replay(app: &Arc<App>, scope: &TenantScope, uplink: UplinkId) -> Re
     };
     let body = open_body(app, &mut transaction, kept.tenant, uplink, kept.received.received_at).await?;
     transaction.commit().await?;
+    if kept.hub.is_some() {
+        kept.received.body = body.ok_or_else(bytes_gone)?;
+        return hubs::replay(app, kept).await;
+    }
     let device = device
         .ok_or_else(|| Error::conflict("quarantine.device", "The device of this uplink is not enrolled any more."))?;
-    kept.received.body = body.ok_or_else(|| {
-        Error::new(Kind::Gone, "quarantine.bytes", "The bytes of this uplink were dropped after their retention.")
-    })?;
+    kept.received.body = body.ok_or_else(bytes_gone)?;
     let received = kept.received;
     let frames = frames_again(&received)?;
     let identity = SourceIdentity {
@@ -43,9 +46,14 @@ pub async fn replay(app: &Arc<App>, scope: &TenantScope, uplink: UplinkId) -> Re
         source: device.id.0,
     };
     let ticket = app.intake.admit(received.body.len()).map_err(|bound| app.intake.refusal(bound))?;
-    let mut submission = decode(app, &KnownSource { identity, device }, received, frames, &ticket).await?;
+    let mut submission =
+        decode(app, &KnownSource { identity, device, carried_by: None }, received, frames, &ticket).await?;
     submission.replay = true;
     // Its own keys were taken when it first came; it must not be taken for a repeat of itself.
     submission.keys = Vec::<TransportKey>::new();
     app.intake.submit(submission, ticket).await
+}
+
+fn bytes_gone() -> Error {
+    Error::new(Kind::Gone, "quarantine.bytes", "The bytes of this uplink were dropped after their retention.")
 }

@@ -5,6 +5,7 @@ mod dispositions;
 mod duplicates;
 mod growing_records;
 mod held;
+mod joining;
 mod meaning;
 mod quarantine;
 mod repeats;

@@ -163,6 +163,15 @@ impl Clinic {
         (device, actor)
     }
 
+    /// An active hub with a token.
+    pub async fn hub(&self, model: &str, serial: &str) -> Hub {
+        let wish = json!({ "tenant": self.tenant, "model": model, "serial": serial, "name": serial, "active": true });
+        let id = id(&self.admin.post("/api/v1/hubs", wish).await.expect(201));
+        let token = self.admin.post(&format!("/api/v1/hubs/{id}/tokens"), json!({})).await.expect(201);
+        let actor = self.admin.with_token(token["token"].as_str().unwrap());
+        Hub { path: format!("/api/v1/hubs/{id}"), admin: self.admin.clone(), actor }
+    }
+
     /// Another patient.
     pub async fn patient(&self, family: &str) -> String {
         let patient = json!({
@@ -191,6 +200,43 @@ impl Clinic {
     pub async fn count(&self, query: &str) -> u64 {
         let bundle = self.admin.get(&format!("{}/Observation?_summary=count&{query}", self.fhir)).await.expect(200);
         bundle["total"].as_u64().unwrap()
+    }
+}
+
+/// A hub, as it is managed and as it sends.
+pub struct Hub {
+    /// Its place in the API.
+    pub path: String,
+    pub admin: Actor,
+    /// The hub, as it sends.
+    pub actor: Actor,
+}
+
+impl Hub {
+    /// Pairs a device with it.
+    pub async fn pair(&self, device: &str, address: &str) -> Value {
+        self.admin.put(&format!("{}/devices/{device}", self.path), json!({ "address": address })).await.expect(200)
+    }
+
+    /// Sends frames of many devices.
+    pub async fn send(&self, frames: Value) -> Answer {
+        self.post("application/vnd.afferent.uplink+json", json!({ "frames": frames }).to_string()).await
+    }
+
+    /// Sends a payload in its own words.
+    pub async fn payload(&self, payload: &Value) -> Answer {
+        self.post("application/json", payload.to_string()).await
+    }
+
+    pub async fn post(&self, media_type: &str, body: String) -> Answer {
+        let request = self.actor.request(Method::POST, "/ingest/v1/hubs/uplinks");
+        self.actor.send(request.header("Content-Type", media_type).body(body)).await
+    }
+
+    /// What is unclaimed behind it.
+    pub async fn unclaimed(&self) -> Vec<Value> {
+        let list = self.admin.get(&format!("{}/unclaimed", self.path)).await.expect(200);
+        list["items"].as_array().unwrap().clone()
     }
 }
 

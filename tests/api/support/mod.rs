@@ -9,11 +9,11 @@ mod postgres_proxy;
 mod process;
 mod script;
 
-pub use actors::{Actor, Answer, Clinic};
+pub use actors::{Actor, Answer, Clinic, Hub};
 pub use cluster::{TestDatabase, connect, fresh_database};
 pub use fake_ehr::{FakeEhr, Fault};
 pub use own_postgres::OwnPostgres;
-pub use payloads::{blood_pressure, blood_pressure_at, weight};
+pub use payloads::{blood_pressure, blood_pressure_at, weight, weight_at};
 pub use postgres_proxy::{Cut, PostgresProxy};
 pub use process::{ServerProcess, free_address};
 pub use script::Stage;
@@ -83,6 +83,8 @@ impl TestApp {
             tokio::spawn(afferent::ingest::run_committer(Arc::clone(&app)));
         }
         tokio::spawn(afferent::ingest::run_reassignments(Arc::clone(&app), stop.clone()));
+        tokio::spawn(afferent::ingest::run_joins(Arc::clone(&app), stop.clone()));
+        tokio::spawn(afferent::ingest::run_claims(Arc::clone(&app), stop.clone()));
         tokio::spawn(afferent::forward::run(Arc::clone(&app), stop.clone()));
         let server = app::http_server(Arc::clone(&app), listener, Duration::from_secs(1)).unwrap();
         let handle = server.handle();

@@ -34,3 +34,12 @@ pub fn weight(steps: u16) -> Vec<u8> {
     let [low, high] = steps.to_le_bytes();
     vec![0, low, high]
 }
+
+/// Weight Measurement (0x2A9D) with the wall clock's time (year, month, day, hour, minute, second); steps of 5 g.
+pub fn weight_at(steps: u16, time: [u16; 6]) -> Vec<u8> {
+    let mut frame = vec![0b0000_0010];
+    frame.extend(steps.to_le_bytes());
+    frame.extend(time[0].to_le_bytes());
+    frame.extend(time[1..].iter().map(|part| u8::try_from(*part).unwrap()));
+    frame
+}

@@ -297,6 +297,9 @@ diesel::table! {
         active -> Bool,
         created_at -> Timestamptz,
         updated_at -> Timestamptz,
+        /// The hub decoder's variables (handle map …), sealed by the server's key; JSON object of strings inside.
+        variables_sealed -> Nullable<Bytea>,
+        variables_version -> Integer,
     }
 }
 
@@ -585,6 +588,32 @@ diesel::table! {
 }
 
 diesel::table! {
+    /// Items of devices that are not paired with the hub that carried them; their bytes lie with their uplink, sealed. Pairing claims them.
+    unclaimed_item (tenant_id, uplink_id) {
+        tenant_id -> Uuid,
+        uplink_id -> Uuid,
+        received_at -> Timestamptz,
+        hub_id -> Uuid,
+        /// How the hub names the device, in one spelling.
+        address -> Text,
+        /// Hash by which the same item is known when the hub sends it again.
+        item_key -> Bytea,
+        channel -> Text,
+        /// What the hub calls the kind of device.
+        device_type -> Nullable<Text>,
+        size -> Integer,
+        /// open; claimed (its device is paired, it is to be decoded); settled (decoded: the uplink's outcome says what became of it); discarded by a person; expired (nobody claimed it in time, its bytes are gone).
+        state -> Text,
+        device_id -> Nullable<Uuid>,
+        /// Who discarded it.
+        token_id -> Nullable<Uuid>,
+        /// Why it was discarded.
+        reason -> Nullable<Text>,
+        settled_at -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
     /// What was received, unaltered, with the facts of its receipt; partitioned by the server's receipt time, never by device time.
     uplink (tenant_id, id, received_at) {
         tenant_id -> Uuid,
@@ -592,6 +621,7 @@ diesel::table! {
         received_at -> Timestamptz,
         source_kind -> Text,
         source_id -> Uuid,
+        /// The device; NULL for a hub's own payload, and for what nobody has claimed.
         device_id -> Nullable<Uuid>,
         channel -> Text,
         content_type -> Text,
@@ -600,7 +630,7 @@ diesel::table! {
         body -> Nullable<Bytea>,
         body_hash -> Bytea,
         body_size -> Integer,
-        /// stored, duplicate, nothing, undecodable, incomplete, unassigned, held or quarantined; expired when frames that were missing never came.
+        /// stored, duplicate, nothing, undecodable, incomplete, joined (decoded with later frames; the reason is that uplink), unassigned, held or quarantined; expired when frames that were missing never came. Of a hub's own payload: split. Of a device behind a hub that is not paired: unclaimed, discarded.
         outcome -> Text,
         reason -> Nullable<Text>,
         decoder_name -> Nullable<Text>,
@@ -618,6 +648,19 @@ diesel::table! {
         key_id -> Integer,
         body -> Bytea,
         kept_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    /// Uplinks whose decoder asked for more frames. They are decoded again together with what the device sends next; gone when joined, or quarantined when nothing came in time.
+    waiting_frames (tenant_id, device_id, uplink_id) {
+        tenant_id -> Uuid,
+        device_id -> Uuid,
+        uplink_id -> Uuid,
+        received_at -> Timestamptz,
+        expires_at -> Timestamptz,
+        /// Whether it was decoded together with those that were waiting before it.
+        tried -> Bool,
     }
 }
 
@@ -659,6 +702,8 @@ diesel::allow_tables_to_appear_in_same_query!(
     resource_version,
     source_credential,
     tenant,
+    unclaimed_item,
     uplink,
     uplink_body_kept,
+    waiting_frames,
 );

@@ -3,7 +3,7 @@
 //! Every version module converts its generated types into these, so that callers never see bindings.
 
 /// An exact decimal, `mantissa × 10^exponent` (FHIR decimal; SFLOAT and FLOAT of IEEE 11073-20601).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 pub struct Decimal {
     /// Signed digits, trailing zeros included: they are precision.
     pub mantissa: i64,
@@ -12,7 +12,7 @@ pub struct Decimal {
 }
 
 /// A name and a value.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 pub struct NameValue {
     /// Registered or the decoder's own name.
     pub name: String,
@@ -21,7 +21,7 @@ pub struct NameValue {
 }
 
 /// One code from one system.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 pub struct Coding {
     /// The system's URI.
     pub system: String,
@@ -32,7 +32,7 @@ pub struct Coding {
 }
 
 /// A number in the device's own unit (UCUM).
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Quantity {
     /// The number.
     pub value: Decimal,
@@ -43,7 +43,7 @@ pub struct Quantity {
 }
 
 /// Samples at a fixed rate.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct SampledData {
     /// The value of a raw zero.
     pub origin: Decimal,
@@ -64,7 +64,7 @@ pub struct SampledData {
 }
 
 /// What was measured.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub enum Value {
     /// The components carry the values.
     None,
@@ -85,7 +85,7 @@ pub enum Value {
 }
 
 /// When the device says it happened.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 pub enum DeviceTime {
     /// The payload carries no time.
     None,
@@ -98,7 +98,7 @@ pub enum DeviceTime {
 }
 
 /// What a changed record with a known key means.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 pub enum OnChange {
     /// The later one is the truth.
     Replace,
@@ -109,7 +109,7 @@ pub enum OnChange {
 }
 
 /// A part of a reading.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Component {
     /// Registered kind, or empty.
     pub kind: String,
@@ -122,7 +122,7 @@ pub struct Component {
 }
 
 /// One measurement as the payload tells it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Reading {
     /// Registered kind, or empty when `codings` names the thing.
     pub kind: String,
@@ -159,7 +159,7 @@ pub struct Reading {
 }
 
 /// Something about the device itself.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct DeviceFact {
     /// `battery`, `firmware`, `clock`, `fault` …
     pub kind: String,
@@ -170,7 +170,7 @@ pub struct DeviceFact {
 }
 
 /// A registered warning.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Warning {
     /// Registered code.
     pub code: String,
@@ -179,7 +179,7 @@ pub struct Warning {
 }
 
 /// A payload that carried readings.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
 pub struct Decoded {
     /// In the payload's order.
     pub readings: Vec<Reading>,

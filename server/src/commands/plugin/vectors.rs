@@ -13,9 +13,9 @@ use serde_json::Value;
 
 use super::compare;
 use super::expected::Vector;
-use crate::fleet::Decoders;
+use crate::fleet::{Binding, Decoders, normal_address};
 use crate::ingest::Tables;
-use crate::ingest::trial::{Trial, Tried, TriedVerdict, try_decoder};
+use crate::ingest::trial::{Trial, TriedHub, TriedVerdict, try_decoder, try_hub};
 
 /// When every payload is taken to have been received, 2027-07-01T00:00:00Z: later than what the public vectors tell of
 /// the past, earlier than what they tell of the future.
@@ -49,6 +49,9 @@ pub struct LineResult {
     id: String,
     outcome: &'static str,
     observations: Vec<Value>,
+    /// Of a hub: the device of each observation.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    devices: Vec<String>,
     warnings: Vec<String>,
     error: Option<String>,
     outlook: Vec<String>,
@@ -109,6 +112,7 @@ fn run_line(decoders: &Decoders, tables: &Tables, number: usize, line: &str) -> 
         id,
         outcome: "reject",
         observations: Vec::new(),
+        devices: Vec::new(),
         warnings: Vec::new(),
         error: None,
         outlook: Vec::new(),
@@ -125,6 +129,10 @@ fn run_line(decoders: &Decoders, tables: &Tables, number: usize, line: &str) -> 
         }
     };
     let mut result = blank(vector.id.clone(), vector.format.clone());
+    if let Ok(binding) = decoders.for_hub(&vector.format, "") {
+        run_hub_line(decoders, tables, &binding, &vector, &mut result);
+        return result;
+    }
     let binding = match decoders.for_model(&vector.format, vector.channel()) {
         Ok(binding) => binding,
         Err(unbound) => {
@@ -137,7 +145,7 @@ fn run_line(decoders: &Decoders, tables: &Tables, number: usize, line: &str) -> 
     let tried =
         trial(&vector).and_then(|trial| try_decoder(&binding, trial, tables).map_err(|error| error.to_string()));
     match tried {
-        Ok(tried) => fill(&mut result, tried),
+        Ok(tried) => fill(&mut result, tried.verdict),
         Err(reason) => {
             result.problems.push(reason.clone());
             result.error = Some(reason);
@@ -145,6 +153,39 @@ fn run_line(decoders: &Decoders, tables: &Tables, number: usize, line: &str) -> 
     }
     judge(&mut result, &vector);
     result
+}
+
+/// Runs a line of a hub's format: its items come to what is expected of the whole, in their order.
+fn run_hub_line(decoders: &Decoders, tables: &Tables, binding: &Binding, vector: &Vector, result: &mut LineResult) {
+    let tried =
+        trial(vector).and_then(|trial| try_hub(binding, &trial, decoders, tables).map_err(|error| error.to_string()));
+    match tried {
+        Ok(TriedHub::Whole(verdict)) => fill(result, verdict),
+        Ok(TriedHub::Items(items)) => {
+            let mut outcomes = Vec::new();
+            for (device, verdict) in items {
+                let before = result.observations.len();
+                fill(result, verdict);
+                outcomes.push(result.outcome);
+                result.devices.extend((before..result.observations.len()).map(|_| device.clone()));
+            }
+            // An item that is refused is refused, whatever its neighbours say.
+            let order = ["reject", "incomplete", "decoded", "no-observation"];
+            result.outcome = order.into_iter().find(|outcome| outcomes.contains(outcome)).unwrap_or("no-observation");
+        }
+        Err(reason) => {
+            result.problems.push(reason.clone());
+            result.error = Some(reason);
+        }
+    }
+    judge(result, vector);
+    let expected = vector.expected.iter().flat_map(|expected| &expected.observations);
+    for (place, (observation, device)) in expected.zip(&result.devices).enumerate() {
+        let named = observation.get("device").and_then(Value::as_str);
+        if let Some(named) = named.filter(|named| normal_address(named) != normal_address(device)) {
+            result.problems.push(format!("observation {} is of {device}, expected {named}", place + 1));
+        }
+    }
 }
 
 fn trial(vector: &Vector) -> Result<Trial, String> {
@@ -159,13 +200,13 @@ fn trial(vector: &Vector) -> Result<Trial, String> {
     })
 }
 
-fn fill(result: &mut LineResult, tried: Tried) {
-    match tried.verdict {
+fn fill(result: &mut LineResult, verdict: TriedVerdict) {
+    match verdict {
         TriedVerdict::Readings { decoded, previews } => {
             // What a device says of its clock is decoded too: it is a fact, and no Observation.
             let is_empty = decoded.readings.is_empty() && decoded.facts.is_empty();
             result.outcome = if is_empty { "no-observation" } else { "decoded" };
-            result.warnings = decoded.warnings.into_iter().map(|warning| warning.code).collect();
+            result.warnings.extend(decoded.warnings.into_iter().map(|warning| warning.code));
             for preview in previews {
                 match serde_json::from_str(&preview.observation) {
                     Ok(observation) => result.observations.push(observation),
@@ -179,7 +220,7 @@ fn fill(result: &mut LineResult, tried: Tried) {
         }
         TriedVerdict::Nothing { message, reason, warnings, .. } => {
             result.outcome = "no-observation";
-            result.warnings = warnings.into_iter().map(|warning| warning.code).collect();
+            result.warnings.extend(warnings.into_iter().map(|warning| warning.code));
             result.outlook.push(if message.is_empty() { reason } else { format!("{reason}: {message}") });
         }
         // Whole by itself, and joined by the host with what it belongs to: the payload's meaning is known.

@@ -78,6 +78,8 @@ async fn serve(
     }
     work.spawn(forward::run(Arc::clone(&app), stop.clone()));
     work.spawn(ingest::run_reassignments(Arc::clone(&app), stop.clone()));
+    work.spawn(ingest::run_joins(Arc::clone(&app), stop.clone()));
+    work.spawn(ingest::run_claims(Arc::clone(&app), stop.clone()));
     work.spawn(maintenance::run(Arc::clone(&app), stop.clone()));
 
     let server = app::http_server(Arc::clone(&app), listener, grace)?;

@@ -212,11 +212,37 @@ impl Decoders {
     /// # Errors
     /// [`Unbound`], with which the uplink is quarantined.
     pub fn for_model(&self, model: &str, channel: &str) -> Result<Binding, Unbound> {
-        let served = self.models.get(model).filter(|served| served.decoder.surface() == Surface::Device);
+        self.for_surface(Surface::Device, model, channel)
+    }
+
+    /// What splits the payloads of hubs of a model.
+    ///
+    /// # Errors
+    /// As [`Decoders::for_model`].
+    pub fn for_hub(&self, model: &str, channel: &str) -> Result<Binding, Unbound> {
+        self.for_surface(Surface::Hub, model, channel)
+    }
+
+    /// Models of devices that speak on one of these channels; those that are named after a channel first, five at most.
+    #[must_use]
+    pub fn models_on(&self, channels: &[String]) -> Vec<String> {
+        let speaks = |model: &Model| {
+            let sent = channels.iter().filter(|sent| !sent.is_empty());
+            sent.clone().any(|sent| model.channels.iter().any(|declared| channel::is_same(declared, sent)))
+        };
+        let served = self.models.values().filter(|served| served.decoder.surface() == Surface::Device);
+        let mut found: Vec<&Model> = served.map(|served| &served.model).filter(|model| speaks(model)).collect();
+        found.sort_by_key(|model| (model.channels.len(), !model.name.starts_with("gatt-"), &model.name));
+        found.into_iter().take(5).map(|model| model.name.clone()).collect()
+    }
+
+    fn for_surface(&self, surface: Surface, model: &str, channel: &str) -> Result<Binding, Unbound> {
+        let served = self.models.get(model).filter(|served| served.decoder.surface() == surface);
         let served = served.ok_or_else(|| Unbound {
             reason: "model-without-decoder",
             detail: format!(
-                "No decoder for devices of the model `{model}` is loaded; GET /api/v1/models lists those that are."
+                "No decoder for {} of the model `{model}` is loaded; GET /api/v1/models lists those that are.",
+                if surface == Surface::Device { "devices" } else { "hubs" }
             ),
         })?;
         let channel = bind_channel(&served.model, channel)?;
@@ -248,6 +274,12 @@ impl Decoders {
     pub fn repeat_window(&self, model: &str) -> Option<Duration> {
         let manifest = self.models.get(model)?.decoder.manifest();
         repeat_window(&manifest.extra, model)
+    }
+
+    /// What the manifest of a model's decoder says beyond the contract's types; nothing for a model that is not served.
+    #[must_use]
+    pub fn manifest_extra(&self, model: &str) -> &[plugin_host::NameValue] {
+        self.models.get(model).map_or(&[], |served| &served.decoder.manifest().extra)
     }
 
     /// Writes decoders and models to the database.

@@ -6,12 +6,12 @@ use actix_web::web::{Json, Path, Query};
 use actix_web::{HttpResponse, get, patch, post};
 use chrono::{DateTime, Utc};
 use db::{ActivationId, DeviceId, TenantId};
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_actix_web::service_config::ServiceConfig;
 use uuid::Uuid;
 
-use super::{Activation, created, reach, reach_to_change};
+use super::{Activation, created, present, reach, reach_to_change};
 use crate::app::{App, AppData};
 use crate::error::{ApiResult, Error, Problems};
 use crate::fleet::model::DeviceIdentifier;
@@ -133,11 +133,6 @@ pub struct DeviceChange {
     pub variables: Option<BTreeMap<String, Option<String>>>,
     /// Another list of identifiers.
     pub identifiers: Option<Vec<DeviceIdentifier>>,
-}
-
-/// Tells null, which says something, from a field that is not there.
-fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<String>>, D::Error> {
-    Option::<String>::deserialize(deserializer).map(Some)
 }
 
 /// What the list is narrowed to.

@@ -1,7 +1,9 @@
 //! REST of hubs and the devices that they carry.
 
+use std::collections::BTreeMap;
+
 use actix_web::web::{Bytes, Json, Path, Query};
-use actix_web::{HttpResponse, delete, get, post, put};
+use actix_web::{HttpResponse, delete, get, patch, post, put};
 use chrono::{DateTime, Utc};
 use db::{ActivationId, DeviceId, HubId, TenantId};
 use serde::{Deserialize, Serialize};
@@ -9,11 +11,12 @@ use utoipa::{IntoParams, ToSchema};
 use utoipa_actix_web::service_config::ServiceConfig;
 use uuid::Uuid;
 
-use super::{Activation, created, reach, reach_to_change};
-use crate::app::AppData;
+use super::{Activation, created, present, reach, reach_to_change};
+use crate::app::{App, AppData};
 use crate::error::{ApiResult, Error, Problems};
+use crate::fleet::model::hub_variables_place;
 use crate::fleet::store::hub::{HubRow, PairingRow};
-use crate::fleet::{activate, register_hub, store};
+use crate::fleet::{activate, change_hub, register_hub, source, store};
 use crate::identity::Caller;
 use crate::platform::page::{Page, PageQuery};
 
@@ -22,6 +25,7 @@ pub fn routes(config: &mut ServiceConfig) {
         .service(create_hub)
         .service(list_hubs)
         .service(find_hub)
+        .service(update_hub)
         .service(activate_hub)
         .service(deactivate_hub)
         .service(list_hub_activations)
@@ -44,6 +48,8 @@ pub struct Hub {
     pub serial: String,
     /// What people call it.
     pub name: String,
+    /// Names of the variables that are set; their values are never shown.
+    pub variables: Vec<String>,
     /// IANA zone, when it differs from the tenant's.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub time_zone: Option<String>,
@@ -61,16 +67,34 @@ pub struct Hub {
 pub struct NewHub {
     /// The tenant that gets it; may be left out by a caller who has just one.
     pub tenant: Option<TenantId>,
-    /// Its maker's name for the kind of hub.
+    /// A model that `GET /models` lists, whose decoder reads the hub's own payloads (`ava4-hub`). A hub that sends envelopes
+    /// only needs none: then any name of its kind.
     pub model: String,
     /// The maker's serial: 1 to 128 characters, unique within tenant and model.
     pub serial: String,
     /// What people call it: 1 to 128 characters.
     pub name: String,
+    /// The settings of its decoder, such as a `handle_map`. Kept sealed, never shown again.
+    #[serde(default)]
+    pub variables: BTreeMap<String, String>,
     /// IANA zone, when it differs from the tenant's.
     pub time_zone: Option<String>,
     /// Whether its uplinks are taken at once.
     pub active: bool,
+}
+
+/// What may change. What is left out stays.
+#[derive(Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct HubChange {
+    /// What people call it.
+    pub name: Option<String>,
+    /// Another IANA zone; null for the tenant's.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = Option<String>)]
+    pub time_zone: Option<Option<String>>,
+    /// Variables to set; null removes one. Those that are not named stay.
+    pub variables: Option<BTreeMap<String, Option<String>>>,
 }
 
 /// A device that a hub may speak for.
@@ -84,6 +108,10 @@ pub struct HubDevice {
     pub address: Option<String>,
     /// Since when.
     pub paired_at: DateTime<Utc>,
+    /// How many items that the device had sent before were claimed by pairing it just now; they are decoded in the
+    /// background, in their order.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub claimed: Option<usize>,
 }
 
 /// How a device is paired.
@@ -107,25 +135,26 @@ pub struct HubQuery {
     pub after: Option<Uuid>,
 }
 
-impl From<HubRow> for Hub {
-    fn from(row: HubRow) -> Self {
-        Self {
-            id: row.id,
-            tenant: row.tenant_id,
-            model: row.model,
-            serial: row.serial,
-            name: row.name,
-            time_zone: row.time_zone,
-            active: row.active,
-            created_at: row.created_at,
-            updated_at: row.updated_at,
-        }
-    }
+fn view(app: &App, row: HubRow) -> Result<Hub, Error> {
+    let place = hub_variables_place(row.tenant_id, row.id);
+    let variables = source::open_sealed(&app.sealer, &place, row.variables_sealed.as_deref())?;
+    Ok(Hub {
+        id: row.id,
+        tenant: row.tenant_id,
+        model: row.model,
+        serial: row.serial,
+        name: row.name,
+        variables: variables.into_keys().collect(),
+        time_zone: row.time_zone,
+        active: row.active,
+        created_at: row.created_at,
+        updated_at: row.updated_at,
+    })
 }
 
 impl From<PairingRow> for HubDevice {
     fn from(row: PairingRow) -> Self {
-        Self { device: row.device_id, address: row.address, paired_at: row.paired_at }
+        Self { device: row.device_id, address: row.address, paired_at: row.paired_at, claimed: None }
     }
 }
 
@@ -140,10 +169,11 @@ async fn create_hub(caller: Caller, app: AppData, body: Json<NewHub>) -> ApiResu
         model: wish.model,
         serial: wish.serial,
         name: wish.name,
+        variables: wish.variables,
         time_zone: wish.time_zone,
         active: wish.active,
     };
-    let hub = Hub::from(register_hub::register(&app, &scope, tenant, wish).await?);
+    let hub = view(&app, register_hub::register(&app, &scope, tenant, wish).await?)?;
     Ok(created(format!("/api/v1/hubs/{}", hub.id), hub))
 }
 
@@ -161,7 +191,7 @@ async fn list_hubs(caller: Caller, app: AppData, query: Query<HubQuery>) -> ApiR
     let mut transaction = scope.begin(&app.db).await?;
     let rows = store::hub::list_hubs(&mut transaction, &scope.tenants(), HubId(page.after()), limit + 1).await?;
     transaction.commit().await?;
-    let items = rows.into_iter().map(Hub::from).collect();
+    let items = rows.into_iter().map(|row| view(&app, row)).collect::<Result<_, _>>()?;
     Ok(Json(Page::from_rows(items, limit, |hub: &Hub| hub.id.0)))
 }
 
@@ -173,7 +203,19 @@ async fn find_hub(caller: Caller, app: AppData, id: Path<HubId>) -> ApiResult<Js
     let mut transaction = scope.begin(&app.db).await?;
     let found = store::hub::find_hub(&mut transaction, &scope.tenants(), *id).await?;
     transaction.commit().await?;
-    Ok(Json(found.ok_or_else(|| Error::not_found("hub"))?.into()))
+    Ok(Json(view(&app, found.ok_or_else(|| Error::not_found("hub"))?)?))
+}
+
+/// Change a hub
+///
+/// Its name, zone and variables. What was stored already stays as it is.
+#[utoipa::path(tag = "fleet", params(("id" = HubId, Path)), request_body = HubChange, responses((status = 200, body = Hub), Problems))]
+#[patch("/hubs/{id}")]
+async fn update_hub(caller: Caller, app: AppData, id: Path<HubId>, body: Json<HubChange>) -> ApiResult<Json<Hub>> {
+    let scope = reach_to_change(&caller, &app, "hub").await?;
+    let wish = body.into_inner();
+    let change = change_hub::HubChange { name: wish.name, time_zone: wish.time_zone, variables: wish.variables };
+    Ok(Json(view(&app, change_hub::change(&app, &scope, *id, change).await?)?))
 }
 
 /// Activate a hub
@@ -183,7 +225,7 @@ async fn find_hub(caller: Caller, app: AppData, id: Path<HubId>) -> ApiResult<Js
 #[post("/hubs/{id}/activate")]
 async fn activate_hub(caller: Caller, app: AppData, id: Path<HubId>) -> ApiResult<Json<Hub>> {
     let scope = reach_to_change(&caller, &app, "hub").await?;
-    Ok(Json(activate::set_hub_active(&app, &scope, *id, true).await?.into()))
+    Ok(Json(view(&app, activate::set_hub_active(&app, &scope, *id, true).await?)?))
 }
 
 /// Deactivate a hub
@@ -193,7 +235,7 @@ async fn activate_hub(caller: Caller, app: AppData, id: Path<HubId>) -> ApiResul
 #[post("/hubs/{id}/deactivate")]
 async fn deactivate_hub(caller: Caller, app: AppData, id: Path<HubId>) -> ApiResult<Json<Hub>> {
     let scope = reach_to_change(&caller, &app, "hub").await?;
-    Ok(Json(activate::set_hub_active(&app, &scope, *id, false).await?.into()))
+    Ok(Json(view(&app, activate::set_hub_active(&app, &scope, *id, false).await?)?))
 }
 
 /// List a hub's periods of activity
@@ -245,6 +287,8 @@ async fn list_hub_devices(
 /// Pair a device with a hub
 ///
 /// From now on the hub may speak for it. Repeating it is safe, and is how the address is changed. The body may be empty.
+/// What the hub has carried from that address while it was nobody's (`GET /hubs/{id}/unclaimed`) is claimed with it:
+/// decoded in the background, in its order, under whoever wore the device when it was measured.
 #[utoipa::path(tag = "fleet", params(("id" = HubId, Path), ("device" = DeviceId, Path)), request_body(content = Pairing, content_type = "application/json"), responses((status = 200, body = HubDevice), Problems))]
 #[put("/hubs/{id}/devices/{device}")]
 async fn pair_hub_device(
@@ -262,7 +306,8 @@ async fn pair_hub_device(
         })?
     };
     let (hub, device) = path.into_inner();
-    Ok(Json(register_hub::pair(&app, &scope, hub, device, pairing.address.as_deref()).await?.into()))
+    let (row, claimed) = register_hub::pair(&app, &scope, hub, device, pairing.address.as_deref()).await?;
+    Ok(Json(HubDevice { claimed: (claimed > 0).then_some(claimed), ..row.into() }))
 }
 
 /// Part a device from a hub

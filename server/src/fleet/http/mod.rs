@@ -10,7 +10,7 @@ use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 use chrono::{DateTime, Utc};
 use db::{ActivationId, TenantScope};
-use serde::Serialize;
+use serde::{Deserialize as _, Deserializer, Serialize};
 use utoipa::ToSchema;
 use utoipa_actix_web::service_config::ServiceConfig;
 
@@ -56,6 +56,11 @@ async fn reach(caller: &Caller, app: &AppData, what: &str) -> Result<TenantScope
 async fn reach_to_change(caller: &Caller, app: &AppData, what: &str) -> Result<TenantScope, Error> {
     caller.require(caller.role().manages_fleet(), "change devices and hubs")?;
     reach(caller, app, what).await
+}
+
+/// Tells null, which says something, from a field that is not there.
+fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<String>>, D::Error> {
+    Option::<String>::deserialize(deserializer).map(Some)
 }
 
 /// 201 with the thing and where it is.

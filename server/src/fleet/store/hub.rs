@@ -28,6 +28,26 @@ pub struct HubRow {
     pub created_at: DateTime<Utc>,
     /// When it was last changed.
     pub updated_at: DateTime<Utc>,
+    /// The variables of its decoder, sealed.
+    pub variables_sealed: Option<Vec<u8>>,
+    /// Raised whenever the variables change.
+    pub variables_version: i32,
+}
+
+/// What changes of a hub; `None` leaves a thing as it is.
+#[derive(Debug, Default, AsChangeset)]
+#[diesel(table_name = hub)]
+pub struct HubChanges {
+    /// Another name.
+    pub name: Option<String>,
+    /// Another zone; the inner `None` falls back to the tenant's.
+    pub time_zone: Option<Option<String>>,
+    /// Other variables, sealed.
+    pub variables_sealed: Option<Option<Vec<u8>>>,
+    /// The variables' new version.
+    pub variables_version: Option<i32>,
+    /// When.
+    pub updated_at: Option<DateTime<Utc>>,
 }
 
 /// A device that a hub may speak for.
@@ -71,6 +91,18 @@ pub async fn lock_hub(conn: &mut AsyncPgConnection, tenants: &[TenantId], id: Hu
         .optional()
 }
 
+/// Keeps a hub's pairings from changing until the transaction ends: whoever changes one locks the hub.
+pub async fn share_hub(conn: &mut AsyncPgConnection, tenant: TenantId, id: HubId) -> QueryResult<()> {
+    hub::table
+        .filter(hub::tenant_id.eq(tenant))
+        .filter(hub::id.eq(id))
+        .select(hub::id)
+        .for_share()
+        .load::<HubId>(conn)
+        .await
+        .map(|_rows| ())
+}
+
 /// Hubs of the tenants after an id, in order of creation.
 pub async fn list_hubs(
     conn: &mut AsyncPgConnection,
@@ -100,6 +132,22 @@ pub async fn set_hub_active(
         .filter(hub::tenant_id.eq(tenant))
         .filter(hub::id.eq(id))
         .set((hub::active.eq(active), hub::updated_at.eq(now)))
+        .returning(HubRow::as_returning())
+        .get_result(conn)
+        .await
+}
+
+/// Changes a hub.
+pub async fn update_hub(
+    conn: &mut AsyncPgConnection,
+    tenant: TenantId,
+    id: HubId,
+    changes: HubChanges,
+) -> QueryResult<HubRow> {
+    diesel::update(hub::table)
+        .filter(hub::tenant_id.eq(tenant))
+        .filter(hub::id.eq(id))
+        .set(changes)
         .returning(HubRow::as_returning())
         .get_result(conn)
         .await
@@ -175,20 +223,25 @@ pub async fn list_pairings(
         .await
 }
 
-/// The device that a hub means: by its address there, or by the device's id.
-pub async fn find_paired_device(
+/// Which of these addresses of a hub are whose. A device that is paired under an address is meant by that address alone;
+/// one that is paired without, by its id.
+pub async fn find_paired_devices(
     conn: &mut AsyncPgConnection,
     tenant: TenantId,
     hub: HubId,
-    address: &str,
-    device: Option<DeviceId>,
-) -> QueryResult<Option<DeviceId>> {
-    hub_device::table
+    addresses: &[String],
+) -> QueryResult<Vec<(String, DeviceId)>> {
+    let ids: Vec<DeviceId> = addresses.iter().filter_map(|address| address.parse().ok()).collect();
+    let rows: Vec<(Option<String>, DeviceId)> = hub_device::table
         .filter(hub_device::tenant_id.eq(tenant))
         .filter(hub_device::hub_id.eq(hub))
-        .filter(hub_device::address.eq(address).or(hub_device::device_id.nullable().eq(device)))
-        .select(hub_device::device_id)
-        .first(conn)
-        .await
-        .optional()
+        .filter(
+            hub_device::address
+                .eq_any(addresses)
+                .or(hub_device::device_id.eq_any(&ids).and(hub_device::address.is_null())),
+        )
+        .select((hub_device::address, hub_device::device_id))
+        .load(conn)
+        .await?;
+    Ok(rows.into_iter().map(|(address, device)| (address.unwrap_or_else(|| device.to_string()), device)).collect())
 }

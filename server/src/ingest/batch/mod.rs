@@ -20,6 +20,7 @@ use self::plan::{Codes, Plan, plan, wearer_questions};
 use self::settle::{ReadingKey, early_answers, settle};
 use super::commit::{Answer, Failure};
 use super::held;
+use super::joining;
 use super::model::{Outcome, Submission, Verdict};
 use super::store::{self, HeldKey, KeyRow, QuarantineRow, Refusal, UplinkFate};
 use crate::app::App;
@@ -34,13 +35,14 @@ pub(super) async fn store(app: &Arc<App>, submissions: &[&Submission]) -> Result
 
     let questions = wearer_questions(submissions);
     let reading_keys = held::keys(submissions);
-    let (refusals, mut wearers, seen) = try_join3(
+    let (mut refusals, mut wearers, seen) = try_join3(
         store::refusals(&transaction, submissions),
         store::wearers(&transaction, &questions),
         held::look(&transaction, submissions, &reading_keys),
     )
     .await?;
     periods::count_wearers(&transaction, submissions, &mut wearers).await?;
+    store::refuse_carried(&transaction, submissions, &mut refusals).await?;
     // A source that is turned away must leave no key behind: the same request may come again when it is active.
     let keys = key_rows(submissions, &refusals);
     let taken = store::take_keys(&mut transaction, keys.clone()).await?;
@@ -48,6 +50,7 @@ pub(super) async fn store(app: &Arc<App>, submissions: &[&Submission]) -> Result
 
     let mut answers: Vec<Option<Answer>> = early_answers(submissions, &refusals, &taken);
     let sights = held::sights(submissions, reading_keys, seen, &mut wearers, &mut answers);
+    joining::take_parts(conn, submissions, &mut answers).await?;
     keys::release_refused(conn, submissions, &answers, &taken).await?;
     let mut plans = plan(app, submissions, &answers, wearers, sights, &codes)?;
     duplicates::flag(app, conn, submissions, &mut plans).await?;
@@ -58,6 +61,7 @@ pub(super) async fn store(app: &Arc<App>, submissions: &[&Submission]) -> Result
     let (waiting, again, settled) = (&outcome.held, &outcome.held_again, &outcome.taken);
     held::write(conn, waiting, again, settled, &mut answers, app.clock.now()).await?;
     write_rest(app, conn, submissions, &answers, &keys, &taken).await?;
+    joining::settle_parts(app, conn, submissions, &answers).await?;
     wiring::readings_stored(conn, &outcome.stored).await?;
     wiring::readings_revised(conn, &revised).await?;
     let stored = outcome.stored.len() + revised.len();

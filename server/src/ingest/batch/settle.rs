@@ -42,7 +42,9 @@ pub(super) fn settle(
             *answer = Some(Ok(match &submission.verdict {
                 Verdict::Readings(_) => settle_readings(submission, plans, inserted, known, changes, &mut settled),
                 Verdict::Nothing { reason } => empty_receipt(submission, Outcome::Nothing, Some(reason.clone())),
-                Verdict::Incomplete { reason } => empty_receipt(submission, Outcome::Incomplete, Some(reason.clone())),
+                Verdict::Incomplete { reason, .. } => {
+                    empty_receipt(submission, Outcome::Incomplete, Some(reason.clone()))
+                }
                 Verdict::Undecodable { reason, detail } => {
                     empty_receipt(submission, Outcome::Undecodable, Some(format!("{reason}: {detail}")))
                 }
@@ -191,6 +193,8 @@ pub(super) fn early_answers(
             Some(Refusal::Revoked) => Some(Err(sources::unknown())),
             Some(Refusal::Inactive) => Some(Err(sources::deactivated())),
             Some(Refusal::Changed) => Some(Err(sources::changed())),
+            Some(Refusal::HubInactive) => Some(Err(sources::hub_deactivated())),
+            Some(Refusal::NotPaired) => Some(Err(sources::not_paired())),
             None => repeated(submission, taken),
         })
         .collect()

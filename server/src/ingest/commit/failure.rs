@@ -42,7 +42,7 @@ impl Failure {
     }
 
     /// The error alone, for who has no batch to save.
-    pub(super) fn into_error(self) -> Error {
+    pub(in crate::ingest) fn into_error(self) -> Error {
         match self {
             Self::RolledBack(error, _) | Self::InDoubt { error, .. } => error,
             Self::Silent => Error::internal(anyhow::anyhow!("the database was silent for too long")),

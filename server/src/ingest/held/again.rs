@@ -63,7 +63,7 @@ pub(super) async fn read(app: &Arc<App>, item: &HeldItem, kept: Kept) -> Result<
         (Some(name), Some(version)) => app.decoders.for_model_by(model, channel, name, version),
         _ => app.decoders.for_model(model, channel),
     };
-    let source = KnownSource { identity, device: kept.device };
+    let source = KnownSource { identity, device: kept.device, carried_by: None };
     let clocked = Clocked::As(item.clock_offset_ms);
     let mut submission = decode_with(app, &source, kept.received, frames, binding, clocked, None).await?;
     submission.replay = true;

@@ -10,6 +10,7 @@ use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use super::UplinkFate;
 use crate::error::{Error, Kind};
 use crate::ingest::commit::Failure;
+use crate::ingest::model::Received;
 use crate::platform::data_keys::{BatchSealer, DataKeys};
 
 /// Seals and stores the raw bytes of new uplinks, in the transaction that stores their passports.
@@ -19,33 +20,37 @@ use crate::platform::data_keys::{BatchSealer, DataKeys};
 ///
 /// # Errors
 /// The database's error; 503 when the two clocks are apart.
-pub async fn insert_bodies(
+pub async fn insert_bodies(conn: &AsyncPgConnection, keys: &DataKeys, fates: &[UplinkFate<'_>]) -> Result<(), Failure> {
+    let received: Vec<_> = fates.iter().map(|fate| (fate.submission.tenant(), &fate.submission.received)).collect();
+    insert_received(conn, keys, &received).await
+}
+
+/// The same for what was received and is no submission: a hub's own payload, and what nobody has claimed.
+///
+/// # Errors
+/// As [`insert_bodies`].
+pub async fn insert_received(
     mut conn: &AsyncPgConnection,
     keys: &DataKeys,
-    fates: &[UplinkFate<'_>],
+    rows: &[(TenantId, &Received)],
 ) -> Result<(), Failure> {
-    let received = || fates.iter().map(|fate| &fate.submission.received);
+    let received = || rows.iter().map(|(_, received)| received);
     let mut sealer = keys.batch().map_err(Error::internal)?;
-    let sealed = seal_all(
-        &mut sealer,
-        fates.iter().map(|fate| {
-            let received = &fate.submission.received;
-            (fate.submission.tenant(), received.id, received.body.as_slice())
-        }),
-    )?;
+    let sealed =
+        seal_all(&mut sealer, rows.iter().map(|(tenant, received)| (*tenant, received.id, received.body.as_slice())))?;
     let written = diesel::sql_query(
         "INSERT INTO uplink_body (tenant_id, uplink_id, received_at, key_id, body) \
          SELECT t, u, r, $5, b FROM unnest($1, $2, $3, $4) AS x(t, u, r, b) \
          WHERE r BETWEEN now() - interval '10 minutes' AND now() + interval '10 minutes'",
     )
-    .bind::<Array<SqlUuid>, _>(fates.iter().map(|fate| fate.submission.tenant()).collect::<Vec<_>>())
+    .bind::<Array<SqlUuid>, _>(rows.iter().map(|(tenant, _)| *tenant).collect::<Vec<_>>())
     .bind::<Array<SqlUuid>, _>(received().map(|r| r.id).collect::<Vec<_>>())
     .bind::<Array<Timestamptz>, _>(received().map(|r| r.received_at).collect::<Vec<_>>())
     .bind::<Array<Bytea>, _>(sealed)
     .bind::<Integer, _>(sealer.key())
     .execute(&mut conn)
     .await?;
-    if written == fates.len() { Ok(()) } else { Err(clocks_apart().into()) }
+    if written == rows.len() { Ok(()) } else { Err(clocks_apart().into()) }
 }
 
 fn seal_all<'a>(

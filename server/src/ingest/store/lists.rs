@@ -1,7 +1,7 @@
 //! What operators read: uplinks, the quarantine, and what a replay needs.
 
 use chrono::{DateTime, Utc};
-use db::{DeviceId, TenantId, TenantScope, UplinkId};
+use db::{DeviceId, HubId, TenantId, TenantScope, UplinkId};
 use diesel::prelude::*;
 use diesel::sql_types::{Array, BigInt, Bytea, Integer, Nullable, Text, Timestamptz, Uuid as SqlUuid};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
@@ -170,6 +170,8 @@ pub struct KeptUplink {
     pub tenant: TenantId,
     /// The device.
     pub device: Option<DeviceId>,
+    /// The hub whose own payload it is.
+    pub hub: Option<HubId>,
     /// The raw side, without its bytes: those are `open_body`'s.
     pub received: Received,
 }
@@ -182,6 +184,8 @@ struct KeptRow {
     received_at: DateTime<Utc>,
     #[diesel(sql_type = Nullable<SqlUuid>)]
     device_id: Option<DeviceId>,
+    #[diesel(sql_type = Nullable<SqlUuid>)]
+    hub_id: Option<HubId>,
     #[diesel(sql_type = Nullable<Timestamptz>)]
     captured_at: Option<DateTime<Utc>>,
     #[diesel(sql_type = Text)]
@@ -200,7 +204,7 @@ pub async fn received_uplink(
     received_at: DateTime<Utc>,
 ) -> QueryResult<Option<KeptUplink>> {
     let row: Option<KeptRow> = diesel::sql_query(
-        "SELECT tenant_id, received_at, device_id, captured_at, channel, content_type, body_hash \
+        "SELECT tenant_id, received_at, device_id, CASE WHEN source_kind = 'hub' AND device_id IS NULL THEN source_id END AS hub_id, captured_at, channel, content_type, body_hash \
          FROM uplink WHERE tenant_id = $1 AND id = $2 AND received_at = $3",
     )
     .bind::<SqlUuid, _>(tenant)
@@ -219,7 +223,8 @@ pub async fn kept_uplink(
     id: UplinkId,
 ) -> QueryResult<Option<KeptUplink>> {
     let row: Option<KeptRow> = diesel::sql_query(
-        "SELECT u.tenant_id, u.received_at, u.device_id, u.captured_at, u.channel, u.content_type, u.body_hash \
+        "SELECT u.tenant_id, u.received_at, u.device_id, CASE WHEN u.source_kind = 'hub' AND u.device_id IS NULL THEN u.source_id END AS hub_id, \
+                u.captured_at, u.channel, u.content_type, u.body_hash \
          FROM quarantine q JOIN uplink u ON u.tenant_id = q.tenant_id AND u.id = q.uplink_id AND u.received_at = q.received_at \
          WHERE q.tenant_id = ANY($1) AND q.uplink_id = $2 AND q.state = 'open'",
     )
@@ -237,6 +242,7 @@ impl KeptRow {
         Ok(KeptUplink {
             tenant: self.tenant_id,
             device: self.device_id,
+            hub: self.hub_id,
             received: Received {
                 id,
                 received_at: self.received_at,

@@ -6,7 +6,7 @@ use diesel::prelude::*;
 use diesel::sql_types::{Array, BigInt, Bool, Nullable, Text, Timestamptz, Uuid as SqlUuid};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 
-use crate::ingest::model::Submission;
+use crate::ingest::model::{CarriedBy, Submission};
 
 /// Why a source may not send, asked inside the commit transaction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,6 +17,10 @@ pub enum Refusal {
     Inactive,
     /// Its settings are no longer those that it was decoded with.
     Changed,
+    /// The hub that carried it was deactivated.
+    HubInactive,
+    /// It is not paired with the hub that carried it.
+    NotPaired,
 }
 
 #[derive(QueryableByName)]
@@ -54,6 +58,51 @@ pub async fn refusals(mut conn: &AsyncPgConnection, submissions: &[&Submission])
             None => None,
         })
         .collect())
+}
+
+/// The same for the hubs that carried them, where one did: what is wrong with a hub is said before what is wrong with its
+/// device, but for a revoked token.
+pub async fn refuse_carried(
+    mut conn: &AsyncPgConnection,
+    submissions: &[&Submission],
+    refusals: &mut [Option<Refusal>],
+) -> QueryResult<()> {
+    let carried: Vec<(usize, TenantId, DeviceId, CarriedBy)> = submissions
+        .iter()
+        .enumerate()
+        .filter_map(|(place, submission)| Some((place, submission.tenant(), submission.device, submission.carried_by?)))
+        .collect();
+    if carried.is_empty() {
+        return Ok(());
+    }
+    let rows: Vec<RefusalRow> = diesel::sql_query(
+        "SELECT CASE WHEN NOT coalesce(h.active, false) THEN 'hub-inactive' \
+                     WHEN p.device_id IS NULL THEN 'not-paired' \
+                     WHEN h.updated_at <> s.updated_at THEN 'changed' END AS refusal \
+         FROM unnest($1, $2, $3, $4) WITH ORDINALITY AS s(tenant, hub, device, updated_at, n) \
+         LEFT JOIN hub h ON h.tenant_id = s.tenant AND h.id = s.hub \
+         LEFT JOIN hub_device p ON p.tenant_id = s.tenant AND p.hub_id = s.hub AND p.device_id = s.device \
+         ORDER BY s.n",
+    )
+    .bind::<Array<SqlUuid>, _>(carried.iter().map(|(_, tenant, _, _)| *tenant).collect::<Vec<_>>())
+    .bind::<Array<SqlUuid>, _>(carried.iter().map(|(_, _, _, by)| by.hub).collect::<Vec<_>>())
+    .bind::<Array<SqlUuid>, _>(carried.iter().map(|(_, _, device, _)| *device).collect::<Vec<_>>())
+    .bind::<Array<Timestamptz>, _>(carried.iter().map(|(_, _, _, by)| by.updated_at).collect::<Vec<_>>())
+    .prepared()
+    .load(&mut conn)
+    .await?;
+    for ((place, ..), row) in carried.into_iter().zip(rows) {
+        let refusal = match row.refusal.as_deref() {
+            Some("hub-inactive") => Refusal::HubInactive,
+            Some("not-paired") => Refusal::NotPaired,
+            Some(_) => Refusal::Changed,
+            None => continue,
+        };
+        if let Some(known) = refusals.get_mut(place).filter(|known| **known != Some(Refusal::Revoked)) {
+            *known = Some(refusal);
+        }
+    }
+    Ok(())
 }
 
 /// What a reading needs in order to find its wearer.

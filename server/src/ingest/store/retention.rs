@@ -25,6 +25,7 @@ struct Number {
 /// that the indexes on (tenant, state, receipt) serve.
 const OPEN: &str = "SELECT q.tenant_id, q.uplink_id, q.received_at FROM quarantine q WHERE q.tenant_id = t.id AND q.state = 'open' \
      UNION SELECT h.tenant_id, h.uplink_id, h.received_at FROM held_reading h WHERE h.tenant_id = t.id AND h.state = 'open' \
+     UNION SELECT c.tenant_id, c.uplink_id, c.received_at FROM unclaimed_item c WHERE c.tenant_id = t.id AND c.state IN ('open', 'claimed') \
      UNION SELECT u.tenant_id, u.id, u.received_at FROM uplink u WHERE u.tenant_id = t.id AND u.outcome = 'incomplete'";
 
 /// Takes the right to do retention until the transaction ends; false when another process has it.
@@ -190,6 +191,7 @@ pub async fn forget_settled(conn: &mut AsyncPgConnection, limit: i64) -> QueryRe
              SELECT k.tenant_id, k.uplink_id FROM uplink_body_kept k \
              WHERE NOT EXISTS (SELECT FROM quarantine q WHERE q.tenant_id = k.tenant_id AND q.uplink_id = k.uplink_id AND q.state = 'open') \
                AND NOT EXISTS (SELECT FROM held_reading h WHERE h.tenant_id = k.tenant_id AND h.state = 'open' AND h.received_at = k.received_at AND h.uplink_id = k.uplink_id) \
+               AND NOT EXISTS (SELECT FROM unclaimed_item c WHERE c.tenant_id = k.tenant_id AND c.uplink_id = k.uplink_id AND c.state IN ('open', 'claimed')) \
                AND NOT EXISTS (SELECT FROM uplink u WHERE u.tenant_id = k.tenant_id AND u.id = k.uplink_id AND u.received_at = k.received_at AND u.outcome = 'incomplete') \
              LIMIT $1)",
     )
@@ -205,13 +207,15 @@ pub enum OpenKind {
     Quarantine,
     /// Waits for a person: unassigned, implausible.
     Held,
+    /// Of a device behind a hub that nobody has claimed.
+    Unclaimed,
     /// Frames are missing.
     Incomplete,
 }
 
 impl OpenKind {
     /// All of them.
-    pub const ALL: [Self; 3] = [Self::Quarantine, Self::Held, Self::Incomplete];
+    pub const ALL: [Self; 4] = [Self::Quarantine, Self::Held, Self::Unclaimed, Self::Incomplete];
 
     /// As metric label.
     #[must_use]
@@ -219,6 +223,7 @@ impl OpenKind {
         match self {
             Self::Quarantine => "quarantine",
             Self::Held => "held",
+            Self::Unclaimed => "unclaimed",
             Self::Incomplete => "incomplete",
         }
     }
@@ -228,6 +233,7 @@ impl OpenKind {
         match self {
             Self::Quarantine => ("quarantine", "state = 'open'"),
             Self::Held => ("held_reading", "state = 'open'"),
+            Self::Unclaimed => ("unclaimed_item", "state IN ('open', 'claimed')"),
             Self::Incomplete => ("uplink", "outcome = 'incomplete'"),
         }
     }
@@ -236,6 +242,7 @@ impl OpenKind {
         match self {
             Self::Quarantine => "state = 'expired', updated_at = now()",
             Self::Held => "state = 'expired'",
+            Self::Unclaimed => "state = 'expired', settled_at = now()",
             Self::Incomplete => "outcome = 'expired', reason = 'incomplete'",
         }
     }

@@ -52,7 +52,7 @@ pub async fn insert_uplinks(mut conn: &AsyncPgConnection, fates: &[UplinkFate<'_
 pub async fn update_replayed(mut conn: &AsyncPgConnection, fate: &UplinkFate<'_>, settled: bool) -> QueryResult<()> {
     let (tenant, id) = (fate.submission.tenant(), fate.submission.received.id);
     diesel::sql_query(
-        "UPDATE uplink SET outcome = $1, reason = $2, decoder_name = $3, decoder_version = $4 WHERE tenant_id = $5 AND id = $6 AND received_at = $7",
+        "UPDATE uplink SET outcome = $1, reason = $2, decoder_name = $3, decoder_version = $4, device_id = $8 WHERE tenant_id = $5 AND id = $6 AND received_at = $7",
     )
     .bind::<Text, _>(fate.outcome)
     .bind::<Nullable<Text>, _>(fate.reason.as_deref())
@@ -61,9 +61,17 @@ pub async fn update_replayed(mut conn: &AsyncPgConnection, fate: &UplinkFate<'_>
     .bind::<SqlUuid, _>(tenant)
     .bind::<SqlUuid, _>(id)
     .bind::<Timestamptz, _>(fate.submission.received.received_at)
+    .bind::<SqlUuid, _>(fate.submission.device)
     .prepared()
     .execute(&mut conn)
     .await?;
+    // What was nobody's and is claimed is decoded once: this is the one time.
+    diesel::sql_query("UPDATE unclaimed_item SET state = 'settled', settled_at = now() WHERE tenant_id = $1 AND uplink_id = $2 AND state = 'claimed'")
+        .bind::<SqlUuid, _>(tenant)
+        .bind::<SqlUuid, _>(id)
+        .prepared()
+        .execute(&mut conn)
+        .await?;
     diesel::sql_query("UPDATE quarantine SET state = CASE WHEN $1 THEN 'settled' ELSE state END, attempts = attempts + 1, updated_at = now() WHERE tenant_id = $2 AND uplink_id = $3")
         .bind::<Bool, _>(settled)
         .bind::<SqlUuid, _>(tenant)

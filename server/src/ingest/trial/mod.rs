@@ -1,6 +1,7 @@
 //! Tries a decoder: what it makes of some frames, and what would become of its readings. Nothing is stored.
 
 mod http;
+mod hub;
 mod readings;
 
 use chrono::{DateTime, Utc};
@@ -8,11 +9,11 @@ use chrono_tz::Tz;
 use plugin_host::{Decoded, DeviceFact, Frame, Input, NameValue, Outcome, RunStats, Warning};
 
 use super::interpret::{self, InterpretContext, Tables};
-use super::receive_uplink::{error_detail, error_reason};
 use crate::error::Error;
 use crate::fleet::{Binding, Variables};
 
 pub use http::routes;
+pub use hub::{TriedHub, try_hub};
 
 /// What to try.
 #[derive(Debug, Clone)]
@@ -103,38 +104,35 @@ pub fn try_decoder(binding: &Binding, trial: Trial, tables: &Tables) -> Result<T
         trial.frames.first().and_then(|frame| frame.captured_at_ms).and_then(DateTime::from_timestamp_millis);
     let mut context = InterpretContext::new(trial.received_at, trial.zone);
     context.captured_at = captured_at;
-    let input = Input {
-        model: binding.model.clone(),
-        frames: trial.frames,
-        content_type: trial.content_type,
-        received_at_ms: trial.received_at.timestamp_millis(),
-        time_zone: Some(trial.zone.to_string()),
-        variables: trial.variables.into_iter().map(|(name, value)| NameValue { name, value }).collect(),
-        extra: Vec::new(),
-    };
-    let run = binding.decoder.run(&input);
+    let run = binding.decoder.run(&input(&binding.model, &trial));
     let verdict = match run.result {
         Ok(Outcome::Readings(decoded)) => {
-            let previews =
-                decoded.readings.iter().map(|reading| preview(reading, &context, tables)).collect::<Result<_, _>>()?;
-            TriedVerdict::Readings { decoded, previews }
+            TriedVerdict::Readings { previews: previews(&decoded, &context, tables)?, decoded }
         }
-        Ok(Outcome::Incomplete(incomplete)) => {
-            let told = incomplete.extra.into_iter().find(|extra| extra.name == "decoded");
-            TriedVerdict::Incomplete { reason: incomplete.reason, decoded: told.map(|told| told.value) }
-        }
-        Ok(Outcome::Nothing(nothing)) => TriedVerdict::Nothing {
-            reason: nothing.reason,
-            message: nothing.message,
-            facts: nothing.facts,
-            warnings: nothing.warnings,
-        },
-        Ok(Outcome::Error(error)) => {
-            TriedVerdict::Refused { reason: error_reason(error.kind), detail: error_detail(&error) }
-        }
+        Ok(Outcome::Incomplete(incomplete)) => incomplete.into(),
+        Ok(Outcome::Nothing(nothing)) => nothing.into(),
+        Ok(Outcome::Error(error)) => (&error).into(),
         Err(failure) => TriedVerdict::Failed { reason: failure.kind.as_str(), detail: failure.message },
     };
     Ok(Tried { verdict, stats: run.stats })
+}
+
+/// What a decoder is told in a trial.
+fn input(model: &str, trial: &Trial) -> Input {
+    let variables = trial.variables.iter();
+    Input {
+        model: model.to_owned(),
+        frames: trial.frames.clone(),
+        content_type: trial.content_type.clone(),
+        received_at_ms: trial.received_at.timestamp_millis(),
+        time_zone: Some(trial.zone.to_string()),
+        variables: variables.map(|(name, value)| NameValue { name: name.clone(), value: value.clone() }).collect(),
+        extra: Vec::new(),
+    }
+}
+
+fn previews(decoded: &Decoded, context: &InterpretContext, tables: &Tables) -> Result<Vec<Preview>, Error> {
+    decoded.readings.iter().map(|reading| preview(reading, context, tables)).collect()
 }
 
 fn preview(reading: &plugin_host::Reading, context: &InterpretContext, tables: &Tables) -> Result<Preview, Error> {
