@@ -154,10 +154,12 @@ pub struct Received {
 }
 
 /// The hub that carried an uplink.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CarriedBy {
     /// Which.
     pub hub: HubId,
+    /// How it named the device: that name has to mean the device still when this is committed.
+    pub address: String,
     /// When it was changed last, as far as the decode knew.
     pub updated_at: DateTime<Utc>,
 }

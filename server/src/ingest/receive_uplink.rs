@@ -274,7 +274,7 @@ pub(super) async fn decode_with(
     let mut submission = Submission {
         source: source.identity.clone(),
         device: source.device.id,
-        carried_by: source.carried_by,
+        carried_by: source.carried_by.clone(),
         received,
         verdict: Verdict::Nothing { reason: String::new() },
         decoder: None,

@@ -25,6 +25,7 @@ const REMEMBERED: u64 = 100_000;
 const GOOD_FOR: Duration = Duration::from_secs(300);
 
 const CHANGED: &str = "source.changed";
+const HUB_CHANGED: &str = "hub.changed";
 const HUB_DEACTIVATED: &str = "hub.deactivated";
 const NOT_PAIRED: &str = "hub.not-paired";
 
@@ -48,9 +49,10 @@ pub struct KnownHub {
 }
 
 impl KnownHub {
-    /// A device that it carries, as the source of what it carries.
-    pub fn carrying(&self, device: DeviceSnapshot) -> KnownSource {
-        let carried_by = Some(CarriedBy { hub: self.hub.id, updated_at: self.hub.updated_at });
+    /// A device that it carries under an address, as the source of what it carries.
+    pub fn carrying(&self, address: &str, device: DeviceSnapshot) -> KnownSource {
+        let carried_by =
+            Some(CarriedBy { hub: self.hub.id, address: address.to_owned(), updated_at: self.hub.updated_at });
         KnownSource { identity: self.identity.clone(), device, carried_by }
     }
 }
@@ -209,6 +211,20 @@ pub(super) fn is_hub_deactivated(error: &Error) -> bool {
     error.code() == HUB_DEACTIVATED
 }
 
+/// A hub's payload was read with settings that were changed meanwhile.
+pub(super) fn hub_changed() -> Error {
+    Error::new(
+        Kind::Unavailable(1),
+        HUB_CHANGED,
+        "The settings of this hub were changed a moment ago. Send it again: it is read with the new ones then.",
+    )
+}
+
+/// Whether the commit said [`hub_changed`].
+pub(super) fn is_hub_changed(error: &Error) -> bool {
+    error.code() == HUB_CHANGED
+}
+
 /// The device is not paired with the hub that carried it, by now.
 pub(super) fn not_paired() -> Error {
     Error::conflict(NOT_PAIRED, "This device is not paired with the hub.")
@@ -235,5 +251,5 @@ pub(super) fn is_changed(error: &Error) -> bool {
 
 /// Whether what is remembered of a source is not so any more.
 pub(super) fn is_stale(error: &Error) -> bool {
-    is_changed(error) || matches!(error.kind(), Kind::Unauthenticated | Kind::Forbidden)
+    is_changed(error) || is_hub_changed(error) || matches!(error.kind(), Kind::Unauthenticated | Kind::Forbidden)
 }

@@ -30,7 +30,6 @@ async fn claiming_brings_in_what_was_kept_in_order_and_under_who_wore_it_then() 
     let answer = hub.send(batch.clone()).await.expect(202);
     assert!(outcomes(&answer).iter().all(|item| *item == ("unclaimed".to_owned(), 202)), "{answer}");
     assert_eq!(clinic.count("").await, 0);
-    // It is sent again: nothing is kept twice of what carries its own time or comes again at once under a key.
     let unclaimed = hub.unclaimed().await;
     assert_eq!(unclaimed.len(), 1);
     assert_eq!((&unclaimed[0]["address"], &unclaimed[0]["items"]), (&json!(STRANGER), &json!(4)));

@@ -48,6 +48,22 @@ async fn a_change_made_through_another_process_counts_at_once() {
     let answer = hub.send(json!([frame(CUFF, "2A35", &blood_pressure(3))])).await.expect(201);
     let observation = clinic.observation(answer["items"][0]["observations"][0].as_str().unwrap()).await;
     assert_eq!(observation["device"]["reference"], format!("Device/{second}"));
+    // The two change places, and both stay paired: an address means whom it means now, or a reading is another person's.
+    let other_address = "AA:BB:CC:00:00:0F";
+    elsewhere
+        .put(&format!("{}/devices/{second}", hub.path), json!({ "address": "AA:BB:CC:00:00:0E" }))
+        .await
+        .expect(200);
+    elsewhere.put(&format!("{}/devices/{}", hub.path, clinic.device), json!({ "address": CUFF })).await.expect(200);
+    elsewhere.put(&format!("{}/devices/{second}", hub.path), json!({ "address": other_address })).await.expect(200);
+    let answer = hub.send(json!([frame(CUFF, "2A35", &blood_pressure(30))])).await.expect(201);
+    let observation = clinic.observation(answer["items"][0]["observations"][0].as_str().unwrap()).await;
+    assert_eq!(observation["device"]["reference"], format!("Device/{}", clinic.device));
+    elsewhere.delete(&format!("{}/devices/{}", hub.path, clinic.device)).await.expect(204);
+    elsewhere.put(&format!("{}/devices/{second}", hub.path), json!({ "address": CUFF })).await.expect(200);
+    // The hub's own settings.
+    elsewhere.patch(&hub.path, json!({ "name": "Ward 4", "variables": { "handle_map": "{}" } })).await.expect(200);
+    hub.send(json!([frame(CUFF, "2A35", &blood_pressure(31))])).await.expect(201);
     // Another zone for the device.
     elsewhere.patch(&format!("/api/v1/devices/{second}"), json!({ "timeZone": "Asia/Tokyo" })).await.expect(200);
     let answer = hub.send(json!([frame(CUFF, "2A35", &blood_pressure(4))])).await.expect(201);

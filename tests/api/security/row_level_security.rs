@@ -146,6 +146,9 @@ async fn fill(app: &TestApp, clinic: &crate::support::Clinic) {
     let answer =
         clinic.admin.put(&format!("/api/v1/hubs/{}/devices/{scale}", hub["id"].as_str().unwrap()), json!({})).await;
     assert!(answer.status.is_success(), "{}", answer.text);
+    // What a device sent that is not paired with its hub.
+    let gateway = clinic.hub("any-hub", "H2").await;
+    gateway.send(json!([{ "device": "AA:BB:CC:DD:EE:FF", "channel": "2A9D", "hex": "00b036" }])).await.expect(202);
     // An EHR that nobody answers for: deliveries wait, a lane is leased.
     let wish = json!({ "tenant": clinic.tenant, "name": "away", "kind": "fhir", "url": "http://127.0.0.1:9/fhir", "auth": { "kind": "bearer", "token": "secret-of-the-ehr" } });
     let endpoint = clinic.admin.post("/api/v1/endpoints", wish).await.expect(201);
@@ -195,6 +198,8 @@ async fn fill(app: &TestApp, clinic: &crate::support::Clinic) {
          VALUES ('{tenant}', '{job}', 'x', gen_random_uuid()); \
          INSERT INTO assignment_history (tenant_id, id, assignment_id, device_id, slot, patient_id, worn_from, reassignment_id, replaced_at) \
          VALUES ('{tenant}', gen_random_uuid(), gen_random_uuid(), '{device}', '', '{patient}', now(), '{job}', now()); \
+         INSERT INTO waiting_frames (tenant_id, device_id, uplink_id, received_at, expires_at) \
+         VALUES ('{tenant}', '{device}', gen_random_uuid(), now(), now() + interval '1 hour'); \
          INSERT INTO device_clock (tenant_id, device_id, offset_ms, spread_ms, samples, state, measured_at, updated_at) \
          VALUES ('{tenant}', '{device}', 0, 0, 1, 'settling', now(), now()) ON CONFLICT DO NOTHING",
         tenant = clinic.tenant, device = clinic.device, patient = clinic.patient, job = uuid::Uuid::now_v7(),

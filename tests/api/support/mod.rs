@@ -55,6 +55,7 @@ impl TestApp {
     /// The same, with a clock that is wrong.
     pub async fn with_clock(database: TestDatabase, environment: &[(&str, &str)], wrong_by: chrono::TimeDelta) -> Self {
         let data_dir = TempDir::new();
+        let compiled = CompiledDecoders::lend(data_dir.path());
         let mut variables: Vec<(String, String)> = vec![
             ("AFFERENT_DATA_DIR".into(), data_dir.path().display().to_string()),
             ("AFFERENT_LISTEN".into(), "127.0.0.1:0".into()),
@@ -76,6 +77,7 @@ impl TestApp {
         let listener = TcpListener::bind(config.listen).unwrap();
         let address = listener.local_addr().unwrap();
         let mut app = App::build(config, &database.server_url, address).await.expect("the server starts");
+        compiled.keep();
         app.clock.wrong_by = wrong_by;
         let app = Arc::new(app);
         let stop = CancellationToken::new();
@@ -124,6 +126,41 @@ impl Drop for TestApp {
         let server = self.server.clone();
         if let Ok(runtime) = tokio::runtime::Handle::try_current() {
             runtime.spawn(async move { server.stop(false).await });
+        }
+    }
+}
+
+/// Compiled decoders, from test to test and from run to run: compiling dozens of them takes longer than most tests. They
+/// are named by content and engine, and each server has links of its own in a folder of its own.
+struct CompiledDecoders {
+    shared: std::path::PathBuf,
+    own: std::path::PathBuf,
+}
+
+impl CompiledDecoders {
+    fn lend(data_dir: &std::path::Path) -> Self {
+        use std::os::unix::fs::DirBuilderExt;
+        let found = Self {
+            shared: std::env::temp_dir().join("afferent-test-compiled"),
+            own: data_dir.join("compiled-decoders"),
+        };
+        for folder in [&found.shared, &found.own] {
+            std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder).unwrap();
+        }
+        link_all(&found.shared, &found.own);
+        found
+    }
+
+    fn keep(&self) {
+        link_all(&self.own, &self.shared);
+    }
+}
+
+/// Links the files of one folder into another; those that are there already stay.
+fn link_all(from: &std::path::Path, into: &std::path::Path) {
+    for entry in std::fs::read_dir(from).unwrap().flatten() {
+        if entry.path().extension().is_some_and(|extension| extension == "compiled") {
+            let _there_already = std::fs::hard_link(entry.path(), into.join(entry.file_name()));
         }
     }
 }

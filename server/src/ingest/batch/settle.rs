@@ -194,6 +194,7 @@ pub(super) fn early_answers(
             Some(Refusal::Inactive) => Some(Err(sources::deactivated())),
             Some(Refusal::Changed) => Some(Err(sources::changed())),
             Some(Refusal::HubInactive) => Some(Err(sources::hub_deactivated())),
+            Some(Refusal::HubChanged) => Some(Err(sources::hub_changed())),
             Some(Refusal::NotPaired) => Some(Err(sources::not_paired())),
             None => repeated(submission, taken),
         })

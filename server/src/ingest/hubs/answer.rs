@@ -56,7 +56,7 @@ pub struct HubReceipt {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub uplink: Option<UplinkId>,
     /// What the items come to: `stored`, `duplicate`, `nothing`, `undecodable`, `partial` (look at the items), `invalid`,
-    /// `deactivated`, `unavailable` (send it again: what was stored is known then).
+    /// `deactivated`, `too-many-unclaimed`, `unavailable` (send it again: what was stored is known then).
     pub outcome: &'static str,
     /// Why, where the payload as a whole has no items.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -108,9 +108,10 @@ impl From<&Error> for ItemReceipt {
     }
 }
 
-/// Whether the hub itself may not send any more: then that is the answer, and not an item's.
+/// Whether it concerns the hub itself, which may not send any more, or was read with old settings: then that is the answer,
+/// and not an item's.
 pub fn is_of_the_hub(error: &Error) -> bool {
-    sources::is_hub_deactivated(error) || error.kind() == Kind::Unauthenticated
+    sources::is_hub_deactivated(error) || sources::is_hub_changed(error) || error.kind() == Kind::Unauthenticated
 }
 
 /// Status and outcome of the whole.
@@ -126,6 +127,9 @@ pub fn together(items: &[ItemReceipt]) -> (u16, &'static str) {
     }
     if all(|status| status == 403) {
         return (403, "deactivated");
+    }
+    if all(|status| status == 429) {
+        return (429, "too-many-unclaimed");
     }
     if all(|status| status >= 400) {
         return (422, "invalid");
@@ -158,6 +162,7 @@ mod tests {
         assert_eq!(of(&[201, 403, 422]), 202);
         assert_eq!(of(&[403, 403]), 403);
         assert_eq!(of(&[422, 403]), 422);
+        assert_eq!(of(&[429, 429]), 429);
         assert_eq!(of(&[201, 503, 422]), 503);
     }
 }

@@ -64,7 +64,7 @@ async fn post_hub_uplink(
     let (status, receipt) = receive(&app, upload, body).await?;
     let status = StatusCode::from_u16(status).unwrap_or(StatusCode::ACCEPTED);
     let mut response = HttpResponse::build(status);
-    if status == StatusCode::SERVICE_UNAVAILABLE {
+    if matches!(status, StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS) {
         response.insert_header(("Retry-After", app.intake.retry_after().to_string()));
     }
     Ok(response.json(receipt))

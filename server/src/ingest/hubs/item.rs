@@ -97,7 +97,7 @@ fn read_frame(index: usize, raw: &RawValue) -> Item {
     let named =
         |text: &str| !text.trim().is_empty() && text.chars().count() <= MAX_NAME && !text.chars().any(char::is_control);
     let id = frame.id.clone().filter(|id| named(id));
-    let Some(address) = frame.device.as_deref().filter(|device| named(device)).map(normal_address) else {
+    let Some(address) = frame.device.as_deref().filter(|device| named(device)).map(name) else {
         let detail = format!("`device` names the device that it came from: 1 to {MAX_NAME} printable characters");
         return invalid(String::new(), id, detail);
     };
@@ -111,11 +111,17 @@ fn read_frame(index: usize, raw: &RawValue) -> Item {
     }
 }
 
+/// A device's name in its one spelling: an address, or the id of a device that is paired without one.
+fn name(text: &str) -> String {
+    let address = normal_address(text);
+    address.parse::<db::DeviceId>().map_or(address, |id| id.to_string())
+}
+
 impl From<HubItem> for Item {
     fn from(item: HubItem) -> Self {
         let device_type = item.extra.into_iter().find(|pair| pair.name == "device-type").map(|pair| pair.value);
         Self {
-            address: normal_address(&item.device),
+            address: name(&item.device),
             id: item.item_id,
             device_type: device_type.filter(|text| text.chars().count() <= MAX_NAME),
             content: match item.content {

@@ -49,8 +49,8 @@ impl<'a> Origin<'a> {
         Self { hub, is_live: true, received_at, captured_at: None, idempotency_key, decoder: None, payload: None }
     }
 
-    fn source(&self, device: &DeviceSnapshot) -> KnownSource {
-        let mut source = self.hub.carrying(device.clone());
+    fn source(&self, address: &str, device: &DeviceSnapshot) -> KnownSource {
+        let mut source = self.hub.carrying(address, device.clone());
         if !self.is_live {
             source.carried_by = None;
         }
@@ -61,7 +61,8 @@ impl<'a> Origin<'a> {
 /// Takes every item as far as it goes; answers in the order of the items.
 ///
 /// # Errors
-/// 401 and 403 when the hub may not send any more; what was stored before that is known when it comes again.
+/// 401 and 403 when the hub may not send any more, 503 when its settings were changed meanwhile; what was stored before
+/// that is known when it comes again.
 pub(super) async fn process(app: &Arc<App>, origin: &Origin<'_>, items: Vec<Item>) -> Result<Vec<ItemReceipt>, Error> {
     let mut work = Work { app, origin, answers: items.iter().map(|_| None).collect(), again: Vec::new(), full: false };
     let mut places: Vec<usize> = (0..items.len()).collect();
@@ -105,7 +106,7 @@ impl Work<'_> {
             .collect();
         let devices = self.app.sources.carried(self.app, self.origin.hub, addresses).await?;
         let known: HashMap<&String, KnownSource> =
-            devices.iter().map(|(address, device)| (address, self.origin.source(device))).collect();
+            devices.iter().map(|(address, device)| (address, self.origin.source(address, device))).collect();
         let mut window: Vec<(usize, Submission, Ticket)> = Vec::with_capacity(WINDOW);
         let mut nobodys = Vec::new();
         for (place, item) in items {

@@ -55,7 +55,26 @@ async fn receive_from(
     app.ingest_limits.check(&hub.identity.credential.0)?;
     let (body, ticket) = body.await?;
     let received_at = app.clock.now();
-    let media_type = media_type(upload, &body)?;
+    let answer = read_as(app, &hub, upload, &body, received_at, &ticket).await;
+    if answer.as_ref().is_err_and(sources::is_hub_changed) {
+        // Nothing holds of what was read with the old settings: once more with those of now.
+        app.sources.forget(&upload.token).await;
+        let hub = app.sources.hub(app, &upload.token).await?;
+        return read_as(app, &hub, upload, &body, received_at, &ticket).await;
+    }
+    answer
+}
+
+/// An envelope or a payload, read with the settings that the hub is known to have.
+async fn read_as(
+    app: &Arc<App>,
+    hub: &KnownHub,
+    upload: &Upload,
+    body: &Bytes,
+    received_at: DateTime<Utc>,
+    ticket: &Ticket,
+) -> Result<(u16, HubReceipt), Error> {
+    let media_type = media_type(upload, body)?;
     let key = upload.idempotency_key.as_deref().map(check_key).transpose()?;
     if media_type == ENVELOPE {
         if !upload.channel.is_empty() || upload.captured_at.is_some() {
@@ -64,13 +83,13 @@ async fn receive_from(
                 "In an envelope the frames carry channel and capturedAt themselves; leave ?channel and Afferent-Captured-At out.",
             ));
         }
-        let items = item::read_envelope(&body)?;
-        let origin = Origin::live(&hub, received_at, key);
+        let items = item::read_envelope(body)?;
+        let origin = Origin::live(hub, received_at, key);
         let items = process(app, &origin, items).await?;
         return Ok(answer(None, None, items));
     }
-    let received = received(upload, &body, media_type, received_at)?;
-    from_payload(app, &hub, &received, key, &ticket).await
+    let received = received(upload, body, media_type, received_at)?;
+    from_payload(app, hub, &received, key, ticket).await
 }
 
 /// A payload in the hub's own words: split, kept as it came, and then item by item.

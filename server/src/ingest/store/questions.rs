@@ -19,6 +19,8 @@ pub enum Refusal {
     Changed,
     /// The hub that carried it was deactivated.
     HubInactive,
+    /// The hub's settings are no longer those that its payload was read with.
+    HubChanged,
     /// It is not paired with the hub that carried it.
     NotPaired,
 }
@@ -67,19 +69,21 @@ pub async fn refuse_carried(
     submissions: &[&Submission],
     refusals: &mut [Option<Refusal>],
 ) -> QueryResult<()> {
-    let carried: Vec<(usize, TenantId, DeviceId, CarriedBy)> = submissions
+    let carried: Vec<(usize, TenantId, DeviceId, &CarriedBy)> = submissions
         .iter()
         .enumerate()
-        .filter_map(|(place, submission)| Some((place, submission.tenant(), submission.device, submission.carried_by?)))
+        .filter_map(|(place, submission)| {
+            Some((place, submission.tenant(), submission.device, submission.carried_by.as_ref()?))
+        })
         .collect();
     if carried.is_empty() {
         return Ok(());
     }
     let rows: Vec<RefusalRow> = diesel::sql_query(
         "SELECT CASE WHEN NOT coalesce(h.active, false) THEN 'hub-inactive' \
-                     WHEN p.device_id IS NULL THEN 'not-paired' \
-                     WHEN h.updated_at <> s.updated_at THEN 'changed' END AS refusal \
-         FROM unnest($1, $2, $3, $4) WITH ORDINALITY AS s(tenant, hub, device, updated_at, n) \
+                     WHEN h.updated_at <> s.updated_at THEN 'hub-changed' \
+                     WHEN p.device_id IS NULL OR coalesce(p.address, p.device_id::text) <> s.address THEN 'not-paired' END AS refusal \
+         FROM unnest($1, $2, $3, $4, $5) WITH ORDINALITY AS s(tenant, hub, device, updated_at, address, n) \
          LEFT JOIN hub h ON h.tenant_id = s.tenant AND h.id = s.hub \
          LEFT JOIN hub_device p ON p.tenant_id = s.tenant AND p.hub_id = s.hub AND p.device_id = s.device \
          ORDER BY s.n",
@@ -88,6 +92,7 @@ pub async fn refuse_carried(
     .bind::<Array<SqlUuid>, _>(carried.iter().map(|(_, _, _, by)| by.hub).collect::<Vec<_>>())
     .bind::<Array<SqlUuid>, _>(carried.iter().map(|(_, _, device, _)| *device).collect::<Vec<_>>())
     .bind::<Array<Timestamptz>, _>(carried.iter().map(|(_, _, _, by)| by.updated_at).collect::<Vec<_>>())
+    .bind::<Array<Text>, _>(carried.iter().map(|(_, _, _, by)| by.address.as_str()).collect::<Vec<_>>())
     .prepared()
     .load(&mut conn)
     .await?;
@@ -95,7 +100,7 @@ pub async fn refuse_carried(
         let refusal = match row.refusal.as_deref() {
             Some("hub-inactive") => Refusal::HubInactive,
             Some("not-paired") => Refusal::NotPaired,
-            Some(_) => Refusal::Changed,
+            Some(_) => Refusal::HubChanged,
             None => continue,
         };
         if let Some(known) = refusals.get_mut(place).filter(|known| **known != Some(Refusal::Revoked)) {
