@@ -86,7 +86,12 @@ async fn frames_that_come_at_once_or_across_a_restart_are_joined_once() {
     let Bench { app, clinic, device, scale, _decoders } = bench().await;
     // At once: neither request sees the other's frame.
     let [first, last] = parts(7_025);
-    let (one, other) = tokio::join!(scale.uplink("", &first), scale.uplink("", &last));
+    let at = |frame: [u8; 3], second: &'static str| {
+        let request = scale.request(reqwest::Method::POST, "/ingest/v1/uplinks");
+        let request = request.header("Content-Type", "application/octet-stream").header("Afferent-Captured-At", second);
+        scale.send(request.body(frame.to_vec()))
+    };
+    let (one, other) = tokio::join!(at(first, "2026-03-01T08:00:00Z"), at(last, "2026-03-01T08:00:01Z"));
     assert!(one.status.is_success() && other.status.is_success());
     eventually("the record", || async { (clinic.count("").await == 1).then_some(()) }).await;
 

@@ -107,6 +107,11 @@ async fn load(app: &App, tenant: TenantId, device: DeviceId) -> Result<Option<Pe
         }
     }
     transaction.commit().await?;
+    // What arrived at once may have arrived in any order: the phone or hub knows which it got first.
+    waiting.sort_by_key(|waiting| {
+        let captured_at = waiting.frames.first().and_then(|frame| frame.captured_at);
+        (captured_at.unwrap_or(waiting.row.received_at), waiting.row.received_at, waiting.row.uplink_id)
+    });
     let Some(device) = snapshot.filter(|device| device.active) else { return Ok(None) };
     let bounds = super::bounds(app, &device.model);
     Ok(Some(Pending { device, bounds, waiting }))
