@@ -11,6 +11,8 @@ mod decoder;
 mod engine;
 mod examples;
 mod failure;
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod fuzzing;
 mod gate;
 mod guest;
 mod limits;
