@@ -150,7 +150,10 @@ impl Trial<'_> {
             Loss::Nothing => false,
             Loss::Bytes => !self.told.contains(line),
             // A field may say what kind of reading it is, or that a limit was passed: but not another number or unit.
-            Loss::Field => !line.contains(" absent ") && !self.told.iter().any(|told| number(told) == number(line)),
+            Loss::Field => {
+                ![" absent ", " nothing ", " error "].iter().any(|word| line.contains(word))
+                    && !self.told.iter().any(|told| number(told) == number(line))
+            }
         };
         // What the whole does not say because it is refused, its beginning may say.
         let lines: Vec<String> = answer.lines().into_iter().filter(is_false).collect();

@@ -18,10 +18,12 @@ pub type Shipped = (&'static str, fn() -> Subject);
 pub fn shipped() -> Vec<Shipped> {
     vec![
         ("advertising-scales", Subject::device::<advertising_scales::AdvertisingScales>),
+        ("ava4-qube-vital", Subject::hub::<ava4_qube_vital::Ava4QubeVital>),
         ("azure-iot", Subject::device::<azure_iot::AzureIot>),
         ("beurer", Subject::device::<beurer::Beurer>),
         ("bluetooth-sig", Subject::device::<bluetooth_sig::BluetoothSig>),
         ("bodytrace", Subject::device::<bodytrace::BodyTrace>),
+        ("cassia", Subject::hub::<cassia::Cassia>),
         ("dexcom-cloud", Subject::device::<dexcom_cloud::DexcomCloud>),
         ("dexcom-transmitter", Subject::device::<dexcom_transmitter::DexcomTransmitter>),
         ("fitbit", Subject::device::<fitbit::Fitbit>),

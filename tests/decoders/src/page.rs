@@ -17,7 +17,7 @@ use crate::{Shipped, root, shipped, vectors};
 pub const PATH: &str = "docs/decoders.md";
 
 /// How a README's paragraph about what its decoder does not do begins.
-const UNSUPPORTED: [&str; 3] = ["**Not supported**:", "**Not supported:**", "## Not supported"];
+const UNSUPPORTED: [&str; 4] = ["**Not supported**:", "**Not supported:**", "## Not supported", "Not supported:"];
 
 /// Format → its decoder's folder, and what became of its lines' changed payloads.
 pub type Tallies = BTreeMap<String, (&'static str, Tally)>;
