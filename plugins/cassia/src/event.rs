@@ -1,6 +1,6 @@
 //! One event of a gateway: a notification of a device, or something about the gateway and its links.
 //!
-//! Layout: the Cassia SDK's RESTful API, "Receive Notification/Indication", "SSE Combination API" and "Scan". The combined
+//! Layout: the Cassia SDK's `RESTful` API, "Receive Notification/Indication", "SSE Combination API" and "Scan". The combined
 //! stream names the kind in `dataType`; the gateway's own streams do not, and are told apart by their members.
 
 use afferent_plugin_sdk::json::Json;

@@ -1,4 +1,4 @@
-//! Hub decoder for Cassia Bluetooth gateways (`cassia-sse`): the events of their RESTful API and of their Access
+//! Hub decoder for Cassia Bluetooth gateways (`cassia-sse`): the events of their `RESTful` API and of their Access
 //! Controller, one by one, in a list, or as the event stream itself. A gateway carries the notifications of connected
 //! devices as they are, so that each item is a frame for the device's own decoder.
 //!
