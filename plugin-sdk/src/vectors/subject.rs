@@ -6,7 +6,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use super::mutate::{self, Depth, Tally};
 use super::ranges::{Place, Ranges};
 use crate::{
-    Component, Decoded, Decoder, HubContent, HubDecoder, HubOutcome, Input, Manifest, Outcome, Reading, Value,
+    Component, Decoded, Decoder, HubContent, HubDecoder, HubItem, HubOutcome, Input, Manifest, Outcome, Reading, Value,
     hub_value_lines, hub_violations, value_lines, violations,
 };
 
@@ -148,12 +148,16 @@ impl Subject {
 }
 
 impl Answer {
-    /// A line a value, as examples write them.
+    /// A line a value, as examples write them. A hub's item that is refused, or has nothing to store, says no value.
     #[must_use]
     pub fn lines(&self) -> Vec<String> {
         match self {
             Self::Device(outcome) => value_lines(outcome),
-            Self::Hub(outcome) => hub_value_lines(outcome),
+            Self::Hub(HubOutcome::Items(items)) => {
+                let tells = |item: &&HubItem| matches!(item.content, HubContent::Readings(_) | HubContent::Frame(_));
+                hub_value_lines(&HubOutcome::Items(items.iter().filter(tells).cloned().collect()))
+            }
+            Self::Hub(_) => Vec::new(),
         }
     }
 
