@@ -119,7 +119,8 @@ declare, a number whose unit the host could not compare with the range, a value 
 
 A checksum or an encryption shows as a format that refuses nearly everything. What no test can see is a flipped bit in a payload without
 checksum that makes one believable number of another: *plausible* counts these, together with changes that do not touch a value. Numbers *held* are kept
-for a person and are neither shown as results nor forwarded.
+for a person and are neither shown as results nor forwarded. *nothing* includes incomplete payloads, facts of the device alone, and frames that a hub
+passes on to the decoder of a device.
 
 | format | lines | truncations | flips | flags | edits | refused | nothing | absent | held | flagged | plausible |
 |---|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|
