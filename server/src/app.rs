@@ -18,7 +18,7 @@ use crate::config::{Config, Rate};
 use crate::fhir::{Concepts, IdentifierSystems, Specification};
 use crate::fleet::{self, Decoders};
 use crate::forward::{self, Doorbell};
-use crate::ingest::{Bounds, Clocks, Intake, Sources, Tables};
+use crate::ingest::{self, Bounds, Clocks, Intake, Sources, Tables};
 use crate::platform::clock::AppClock;
 use crate::platform::data_keys::DataKeys;
 use crate::platform::installation;
@@ -181,8 +181,8 @@ pub async fn open_keys(config: &Config, db: &Db) -> anyhow::Result<(Sealer, Data
 
 /// Every column that the server's key seals, besides the data keys.
 #[must_use]
-pub fn sealed_columns() -> [SealedColumn; 3] {
-    [fleet::SEALED_VARIABLES, fleet::SEALED_HUB_VARIABLES, forward::SEALED_CREDENTIALS]
+pub fn sealed_columns() -> [SealedColumn; 4] {
+    [fleet::SEALED_VARIABLES, fleet::SEALED_HUB_VARIABLES, forward::SEALED_CREDENTIALS, ingest::SEALED_PASSWORDS]
 }
 
 /// The HTTP server over a bound listener: requests in flight get `grace` to finish when it is stopped.

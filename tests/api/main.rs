@@ -14,6 +14,7 @@ mod fleet;
 mod forward;
 mod hubs;
 mod ingest;
+mod mqtt;
 mod plugin_vectors;
 mod provision;
 mod security;

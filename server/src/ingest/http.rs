@@ -30,6 +30,7 @@ pub fn api_routes(config: &mut ServiceConfig) {
     super::held::routes(config);
     super::reassign::routes(config);
     super::trial::routes(config);
+    super::mqtt::routes(config);
 }
 
 /// Query of a raw uplink.
@@ -76,6 +77,7 @@ async fn post_uplink(
         content_type: header(&request, CONTENT_TYPE.as_str())?.unwrap_or_else(|| "application/octet-stream".to_owned()),
         captured_at: header(&request, "Afferent-Captured-At")?,
         idempotency_key: header(&request, "Idempotency-Key")?,
+        delivery: None,
     };
     let body = app.intake.read(&request, payload.into_inner(), app.config.max_body_bytes);
     let receipt = receive_uplink::receive(&app, upload, body).await?;

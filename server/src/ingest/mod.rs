@@ -1,8 +1,8 @@
 //! The way in: bytes with a token → decoded in a sandbox → committed with their Observations and deliveries.
 //!
 //! Owns `uplink`, `uplink_body` and `uplink_body_kept` (the raw bytes, sealed), `ingest_key`, `quarantine`, `held_reading`,
-//! `reassignment`, the record of corrections, `unclaimed_item` (`hubs/`) and
-//! `waiting_frames` (`joining/`). Invariants: 2xx only after commit; nothing received is
+//! `reassignment`, the record of corrections, `unclaimed_item` (`hubs/`), `waiting_frames` (`joining/`) and `mqtt_connection`,
+//! `mqtt_session`, `mqtt_process` (`mqtt/`). Invariants: 2xx only after commit; nothing received is
 //! lost without being counted; every failure is kept with its reason and can be replayed; the bytes are never looked at
 //! outside a sandbox.
 
@@ -21,6 +21,7 @@ mod intake;
 pub mod interpret;
 mod joining;
 mod model;
+mod mqtt;
 mod open_body;
 mod reassign;
 mod receive_uplink;
@@ -40,5 +41,6 @@ pub use intake::{Bounds, Intake, Waiting};
 pub use interpret::Tables;
 pub use joining::run as run_joins;
 pub use model::{HeldReceipt, Outcome, Receipt};
+pub use mqtt::{SEALED_PASSWORDS, run as run_mqtt};
 pub use reassign::run as run_reassignments;
 pub use sources::Sources;

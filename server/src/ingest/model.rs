@@ -249,6 +249,17 @@ impl TransportKey {
         }
     }
 
+    /// From where a broker keeps a delivery (session and packet identifier) and the bytes. A broker uses an identifier anew
+    /// once it is acknowledged, so a new delivery takes the key over, from now on; one that may be a redelivery meets
+    /// whatever has it.
+    #[must_use]
+    pub fn delivery(place: &[u8], body: &[u8], received_at: DateTime<Utc>, again: bool) -> Self {
+        let mut bytes = place.to_vec();
+        bytes.extend_from_slice(&Sha256::digest(body));
+        let sent_at = if again { DateTime::UNIX_EPOCH } else { received_at };
+        Self { key: digest("delivery", &bytes), sent_at, expires_at: received_at, chosen: true }
+    }
+
     /// From the bytes of a payload that carries neither time nor sequence: the same bytes within the model's window are
     /// the same transmission; later they are another measurement that happens to be equal. The window is one of captures
     /// where those are known: what a phone kept while it was offline comes all at once.

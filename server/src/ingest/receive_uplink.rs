@@ -37,6 +37,8 @@ pub struct Upload {
     pub captured_at: Option<String>,
     /// Idempotency-Key.
     pub idempotency_key: Option<String>,
+    /// Under which a broker's delivery is known when it comes again.
+    pub delivery: Option<TransportKey>,
 }
 
 /// Takes one uplink all the way: the answer comes after the commit. `body` is read when the source is known.
@@ -49,12 +51,17 @@ pub(super) async fn receive(
     body: impl Future<Output = Result<(Bytes, Ticket), Error>>,
 ) -> Result<Receipt, Error> {
     let result = receive_counted(app, upload, body).await;
-    let outcome = match &result {
+    count(app, &result);
+    result
+}
+
+/// Counts what became of an uplink.
+pub(super) fn count(app: &App, result: &Result<Receipt, Error>) {
+    let outcome = match result {
         Ok(receipt) => receipt.outcome.as_str(),
         Err(error) => refused_as(error),
     };
     app.metrics.uplinks.get_or_create(&OutcomeLabel { outcome }).inc();
-    result
 }
 
 /// What an uplink that is not taken is counted as.
@@ -100,7 +107,8 @@ async fn receive_counted(
     answer
 }
 
-async fn receive_from(
+/// Takes an uplink of a source that is known; what is wrong with its form is an error, and nothing is kept then.
+pub(super) async fn receive_from(
     app: &Arc<App>,
     source: &KnownSource,
     upload: &Upload,
@@ -113,6 +121,7 @@ async fn receive_from(
     if let Some(key) = &upload.idempotency_key {
         submission.keys.push(TransportKey::idempotency(check_key(key)?, received_at));
     }
+    submission.keys.extend(upload.delivery.clone());
     joining::begun_before(app, source, &mut submission).await?;
     let receipt = app.intake.submit(submission, ticket).await?;
     Ok(joined(app, source, receipt).await)
@@ -271,24 +280,7 @@ pub(super) async fn decode_with(
     clocked: Clocked,
     ticket: Option<&Ticket>,
 ) -> Result<Submission, Error> {
-    let mut submission = Submission {
-        source: source.identity.clone(),
-        device: source.device.id,
-        carried_by: source.carried_by.clone(),
-        received,
-        verdict: Verdict::Nothing { reason: String::new() },
-        decoder: None,
-        warnings: Vec::new(),
-        has_rivals: source.device.has_rivals,
-        device_updated_at: source.device.updated_at,
-        tenant_zone: source.device.tenant_zone.clone(),
-        frames: frames::facts(&frames),
-        keys: Vec::new(),
-        replay: false,
-        parts: Vec::new(),
-        order: None,
-        time_zone: source.device.time_zone.to_string(),
-    };
+    let mut submission = undecided(source, received, &frames);
     if submission.received.content_type == READINGS {
         // A hub decoded it: its times are the hub's, and say nothing about the device's clock.
         let decoded = DecodedBody::read(&submission.received.body)?;
@@ -324,6 +316,56 @@ pub(super) async fn decode_with(
     };
     judge(app, &source.device, &mut submission, correction, run.result);
     Ok(submission)
+}
+
+/// A submission that nothing is known of yet but where it came from.
+fn undecided(source: &KnownSource, received: Received, frames: &[Frame]) -> Submission {
+    Submission {
+        source: source.identity.clone(),
+        device: source.device.id,
+        carried_by: source.carried_by.clone(),
+        received,
+        verdict: Verdict::Nothing { reason: String::new() },
+        decoder: None,
+        warnings: Vec::new(),
+        has_rivals: source.device.has_rivals,
+        device_updated_at: source.device.updated_at,
+        tenant_zone: source.device.tenant_zone.clone(),
+        frames: frames::facts(frames),
+        keys: Vec::new(),
+        replay: false,
+        parts: Vec::new(),
+        order: None,
+        time_zone: source.device.time_zone.to_string(),
+    }
+}
+
+/// Keeps in quarantine what has not the form of an uplink, for sources that cannot be told so.
+pub(super) async fn keep_unreadable(
+    app: &Arc<App>,
+    source: &KnownSource,
+    upload: &Upload,
+    body: &Bytes,
+    received_at: DateTime<Utc>,
+    ticket: Ticket,
+    wrong: &Error,
+) -> Result<Receipt, Error> {
+    let received = Received {
+        id: UplinkId::generate(),
+        received_at,
+        captured_at: None,
+        channel: upload.channel.chars().filter(|letter| !letter.is_control()).take(200).collect(),
+        content_type: upload.content_type.chars().filter(char::is_ascii_graphic).take(127).collect(),
+        body: body.to_vec(),
+        body_hash: Sha256::digest(body).into(),
+    };
+    let mut submission = undecided(source, received, &[]);
+    let detail = wrong
+        .first_field()
+        .map_or_else(|| wrong.public().to_owned(), |field| format!("{}: {}", field.pointer, field.detail));
+    submission.verdict = Verdict::Undecodable { reason: "envelope".to_owned(), detail };
+    submission.keys.extend(upload.delivery.clone());
+    app.intake.submit(submission, ticket).await
 }
 
 /// By what the device's times are corrected.

@@ -45,6 +45,13 @@ pub struct FateLabel {
     pub fate: &'static str,
 }
 
+/// Label of MQTT messages.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct MessageLabel {
+    /// What became of it: taken, refused, retained.
+    pub fate: &'static str,
+}
+
 /// Labels of HTTP requests: the surface, never the path.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub struct HttpLabel {
@@ -83,6 +90,16 @@ pub struct Metrics {
     pub decode_seconds: Histogram,
     /// Fuel that decoders burnt.
     pub decode_fuel: Counter,
+    /// MQTT messages by what became of them.
+    pub mqtt_messages: Family<MessageLabel, Counter>,
+    /// MQTT messages that wait for their commit.
+    pub mqtt_in_flight: Gauge,
+    /// MQTT sessions of this process that are connected.
+    pub mqtt_sessions: Gauge,
+    /// MQTT connections that could not be made, or ended.
+    pub mqtt_failures: Counter,
+    /// Attempts at MQTT messages that have to be made again.
+    pub mqtt_retries: Counter,
     /// Delivery attempts by what became of them: delivered, retry, dead.
     pub deliveries: Family<OutcomeLabel, Counter>,
     /// Deliveries that wait.
@@ -122,6 +139,11 @@ impl Default for Metrics {
             commit_seconds: Histogram::new(exponential_buckets(0.000_5, 2.0, 14)),
             decode_seconds: Histogram::new(exponential_buckets(0.000_01, 2.0, 16)),
             decode_fuel: Counter::default(),
+            mqtt_messages: Family::default(),
+            mqtt_in_flight: Gauge::default(),
+            mqtt_sessions: Gauge::default(),
+            mqtt_failures: Counter::default(),
+            mqtt_retries: Counter::default(),
             deliveries: Family::default(),
             deliveries_pending: Gauge::default(),
             deliveries_dead: Gauge::default(),
@@ -137,6 +159,7 @@ impl Default for Metrics {
         registry.register("ingest_uplinks", "Uplinks by what became of them", metrics.uplinks.clone());
         registry.register("ingest_observations", "Observations stored from readings", metrics.observations.clone());
         metrics.register_queue(&mut registry);
+        metrics.register_mqtt(&mut registry);
         registry.register("ingest_commit_batch", "Uplinks a group commit", metrics.commit_batch.clone());
         registry.register_with_unit(
             "ingest_commit",
@@ -205,6 +228,19 @@ impl Metrics {
         registry.register("ingest_bisections", "Batches halved because of an item", self.ingest_bisections.clone());
         registry.register("ingest_poison", "Uplinks quarantined because not storable", self.ingest_poison.clone());
         registry.register("ingest_in_doubt", "Commits whose answer was lost", self.ingest_in_doubt.clone());
+    }
+
+    fn register_mqtt(&self, registry: &mut Registry) {
+        registry.register("mqtt_messages", "MQTT messages by what became of them", self.mqtt_messages.clone());
+        registry.register("mqtt_in_flight", "MQTT messages that wait for their commit", self.mqtt_in_flight.clone());
+        registry.register("mqtt_sessions", "MQTT sessions that are connected", self.mqtt_sessions.clone());
+        registry.register("mqtt_failures", "MQTT connections not made, or ended", self.mqtt_failures.clone());
+        registry.register("mqtt_retries", "MQTT messages that were tried again", self.mqtt_retries.clone());
+    }
+
+    /// Counts an MQTT message.
+    pub fn mqtt_message(&self, fate: &'static str) {
+        self.mqtt_messages.get_or_create(&MessageLabel { fate }).inc();
     }
 
     /// The text that Prometheus scrapes (`OpenMetrics`).

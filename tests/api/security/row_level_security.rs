@@ -174,6 +174,8 @@ async fn fill(app: &TestApp, clinic: &crate::support::Clinic) {
     clinic.admin.post(&format!("{}/Observation", clinic.fhir), observation).await.expect(201);
     let user = app.member(Role::CustomerUser, &clinic.tenant).await;
     user.get(&format!("{}/Patient", clinic.fhir)).await.expect(200);
+    let wish = json!({ "tenant": clinic.tenant, "name": "b", "url": "mqtt://127.0.0.1:9", "active": false });
+    platform.post("/api/v1/mqtt-connections", wish).await.expect(201);
     // What takes a while on its own, or has no way in yet.
     let mut conn = connect(&app.database.superuser_url).await;
     conn.batch_execute(&format!(

@@ -3,20 +3,24 @@
 mod actors;
 mod cluster;
 mod fake_ehr;
+mod mosquitto;
 mod own_postgres;
 mod payloads;
 mod postgres_proxy;
 mod process;
 mod script;
+mod tcp_proxy;
 
 pub use actors::{Actor, Answer, Clinic, Hub};
 pub use cluster::{TestDatabase, connect, fresh_database};
 pub use fake_ehr::{FakeEhr, Fault};
+pub use mosquitto::{Mosquitto, Wish as BrokerWish};
 pub use own_postgres::OwnPostgres;
 pub use payloads::{blood_pressure, blood_pressure_at, weight, weight_at};
 pub use postgres_proxy::{Cut, PostgresProxy};
 pub use process::{ServerProcess, free_address};
 pub use script::Stage;
+pub use tcp_proxy::TcpProxy;
 
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
@@ -88,6 +92,7 @@ impl TestApp {
         tokio::spawn(afferent::ingest::run_joins(Arc::clone(&app), stop.clone()));
         tokio::spawn(afferent::ingest::run_claims(Arc::clone(&app), stop.clone()));
         tokio::spawn(afferent::forward::run(Arc::clone(&app), stop.clone()));
+        tokio::spawn(afferent::ingest::run_mqtt(Arc::clone(&app), stop.clone()));
         let server = app::http_server(Arc::clone(&app), listener, Duration::from_secs(1)).unwrap();
         let handle = server.handle();
         tokio::spawn(server);

@@ -73,6 +73,8 @@ typed_ids! {
     HeldReadingId,
     /// A gateway.
     HubId,
+    /// A broker that is subscribed at.
+    MqttConnectionId,
     /// One entry of the record of corrections.
     ReadingCorrectionId,
     /// The correction of who wore a device in a period.

@@ -362,6 +362,62 @@ diesel::table! {
 }
 
 diesel::table! {
+    /// A broker that Afferent subscribes at, for the devices and hubs of one tenant.
+    mqtt_connection (tenant_id, id) {
+        tenant_id -> Uuid,
+        id -> Uuid,
+        name -> Text,
+        url -> Text,
+        protocol -> Text,
+        ca_certificates -> Nullable<Text>,
+        client_id -> Text,
+        share_group -> Text,
+        user_name -> Nullable<Text>,
+        password_sealed -> Nullable<Bytea>,
+        /// Templates of topics, and what they mean: [{topic, channel}].
+        topics -> Jsonb,
+        /// Persistent sessions at the broker, which processes share. Never fewer than before: what a session has is delivered to it alone.
+        sessions -> SmallInt,
+        in_flight -> Integer,
+        /// A distributor's connection: whether it also carries devices and hubs of its customers.
+        include_customers -> Bool,
+        active -> Bool,
+        created_at -> Timestamptz,
+        updated_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    /// Server processes that take sessions, so that each takes its share only. Outside tenant security: it says nothing of anybody.
+    mqtt_process (id) {
+        id -> Uuid,
+        seen_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    /// A persistent session at a broker: which process holds it until when, and how it is doing.
+    mqtt_session (tenant_id, connection_id, number) {
+        tenant_id -> Uuid,
+        connection_id -> Uuid,
+        number -> SmallInt,
+        /// What the session has subscribed to at the broker, which remembers it: what is no longer wanted has to be unsubscribed.
+        filters -> Array<Text>,
+        holder -> Nullable<Uuid>,
+        leased_until -> Nullable<Timestamptz>,
+        state -> Text,
+        connected_since -> Nullable<Timestamptz>,
+        last_error -> Nullable<Text>,
+        last_error_at -> Nullable<Timestamptz>,
+        last_refusal -> Nullable<Text>,
+        last_refusal_at -> Nullable<Timestamptz>,
+        received -> BigInt,
+        acknowledged -> BigInt,
+        refused -> BigInt,
+    }
+}
+
+diesel::table! {
     /// Observations, unpartitioned: both (tenant, id) and (tenant, identifier) must be unique over all time. No foreign keys: what they would point to is never deleted, and each costs a look-up and a lock a reading.
     observation (tenant_id, id) {
         tenant_id -> Uuid,
@@ -688,6 +744,9 @@ diesel::allow_tables_to_appear_in_same_query!(
     ingest_key,
     installation,
     lane_lease,
+    mqtt_connection,
+    mqtt_process,
+    mqtt_session,
     observation,
     observation_identifier_more,
     quarantine,

@@ -81,6 +81,7 @@ async fn serve(
     work.spawn(ingest::run_joins(Arc::clone(&app), stop.clone()));
     work.spawn(ingest::run_claims(Arc::clone(&app), stop.clone()));
     work.spawn(maintenance::run(Arc::clone(&app), stop.clone()));
+    let mqtt = tokio::spawn(ingest::run_mqtt(Arc::clone(&app), stop.clone()));
 
     let server = app::http_server(Arc::clone(&app), listener, grace)?;
     let handle = server.handle();
@@ -96,6 +97,11 @@ async fn serve(
     stop.cancel();
     handle.stop(true).await;
     serving.await??;
+    if tokio::time::timeout(grace, mqtt).await.is_err() {
+        tracing::warn!(
+            "MQTT sessions did not end within the grace time; their brokers deliver again what was not acknowledged"
+        );
+    }
     // Everybody who waited for a commit was answered: nothing is left in the queue.
     app.intake.close();
     let finished = tokio::time::timeout(grace, async { while work.join_next().await.is_some() {} }).await;

@@ -1,4 +1,5 @@
-//! The one way out: an HTTP client that cannot be talked into reaching the inside (server-side request forgery).
+//! The one way out: an HTTP client that cannot be talked into reaching the inside (server-side request forgery), and for
+//! what is not HTTP, connections under the same rules ([`Outbound::stream`]).
 //!
 //! Only http and https; every resolved address and every address written in a URL is judged by [`guard`]; no redirects, no
 //! proxy from the environment, bounded time, bounded answers. The operator's exceptions are `outbound_allow`.
@@ -6,6 +7,7 @@
 mod error;
 pub mod guard;
 mod resolve;
+mod stream;
 #[cfg(test)]
 mod tests;
 
@@ -21,6 +23,7 @@ use url::{Host, Url};
 pub use error::OutboundError;
 use guard::{Guard, Rule};
 use resolve::{GuardedResolver, Lookup, ResolveError, system_lookup};
+pub use stream::{Duplex, StreamError, TlsTrust};
 
 /// How long a connection may take to be made.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);

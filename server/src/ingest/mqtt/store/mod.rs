@@ -1,0 +1,5 @@
+//! Rows of connections and sessions.
+
+pub mod connections;
+pub mod sessions;
+pub mod sources;
