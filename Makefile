@@ -40,8 +40,8 @@ build: setup ## build the optimised server with the bundled decoders: ./bin/affe
 test: setup ## run every test, on real PostgreSQL servers of their own
 	@cargo test --locked --workspace --no-fail-fast
 
-soak: setup ## the long fault suite: 210 kills under load, some ten minutes (ARGS="kills=50 seed=7"; docs/faults.md)
-	@AFFERENT_SOAK="$(ARGS)" cargo test --locked --package afferent --test api -- --ignored --exact --nocapture faults::soak::the_long_run
+soak: setup ## the long fault suites: 210 kills over HTTP, 120 over MQTT, some twenty minutes (ARGS="kills=50 seed=7"; docs/faults.md)
+	@AFFERENT_SOAK="$(ARGS)" cargo test --locked --package afferent --test api -- --ignored --exact --nocapture --test-threads=1 faults::soak::the_long_run mqtt::faults::the_long_run
 
 check: setup ## formatting, lints, documentation, openapi.json, schema.rs; dependencies if cargo-deny is installed
 	@cargo fmt --all --check

@@ -17,7 +17,7 @@ use crate::tenancy;
 /// Arguments of `afferent rotate-keys`.
 #[derive(Debug, Args)]
 pub struct RotateKeysArgs {
-    /// Seal everything anew with the present `secret_key`: data keys, device variables, endpoint credentials.
+    /// Seal everything anew with the present `secret_key`: data keys, device variables, credentials of endpoints and brokers.
     ///
     /// Give every server the new key first: set `secret_key` to it and `secret_keys_previous` to the old one (in an
     /// installation without these settings: rename `secret.key` in the data directory to `secret.key.previous`), and
@@ -30,7 +30,7 @@ pub struct RotateKeysArgs {
     check: bool,
     /// Give up what a lost key sealed (its id, as --check shows it), so that the server can start without that key.
     ///
-    /// Device variables are emptied, endpoints lose their credential and are deactivated, raw payloads that are still kept
+    /// Device variables are emptied, endpoints and MQTT connections lose their credential and are deactivated, raw payloads that are still kept
     /// can never be opened again, and open items among them are closed as expired. Observations are not touched. Stop the
     /// servers first. There is no way back, except a backup and the key.
     #[arg(long, value_name = "KEY-ID", conflicts_with_all = ["master", "check"])]

@@ -58,7 +58,8 @@ async fn what_cannot_work_is_refused_with_the_field() {
         let problem = platform.post("/api/v1/mqtt-connections", wish).await.expect(422);
         assert_eq!(problem["errors"][0]["pointer"], pointer, "{field} {value}: {problem}");
     }
-    let wish = json!({ "tenant": clinic.tenant, "name": "b", "url": "mqtt://127.0.0.1:9", "active": false });
+    let wish =
+        json!({ "tenant": clinic.tenant, "name": "b", "url": "mqtt://127.0.0.1:9", "sessions": 2, "active": false });
     let created = platform.post("/api/v1/mqtt-connections", wish).await.expect(201);
     let path = format!("/api/v1/mqtt-connections/{}", created["id"].as_str().unwrap());
     let problem = platform.patch(&path, json!({ "sessions": 1 })).await.expect(422);

@@ -376,7 +376,7 @@ diesel::table! {
         password_sealed -> Nullable<Bytea>,
         /// Templates of topics, and what they mean: [{topic, channel}].
         topics -> Jsonb,
-        /// Persistent sessions at the broker, which processes share. Never fewer than before: what a session has is delivered to it alone.
+        /// Persistent sessions at the broker; several share their subscriptions. Never fewer than before: what a session has is delivered to it alone.
         sessions -> SmallInt,
         in_flight -> Integer,
         /// A distributor's connection: whether it also carries devices and hubs of its customers.

@@ -59,6 +59,7 @@ async fn post_hub_uplink(
         content_type: header(&request, CONTENT_TYPE.as_str())?.unwrap_or_else(|| "application/octet-stream".to_owned()),
         captured_at: header(&request, "Afferent-Captured-At")?,
         idempotency_key: header(&request, "Idempotency-Key")?,
+        delivery: None,
     };
     let body = app.intake.read(&request, payload.into_inner(), app.config.max_body_bytes);
     let (status, receipt) = receive(&app, upload, body).await?;

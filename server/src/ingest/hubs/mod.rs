@@ -17,5 +17,6 @@ mod store;
 mod unclaimed;
 
 pub use http::routes;
+pub(super) use receive_hub_uplink::receive_known;
 pub(super) use replay::replay;
 pub use unclaimed::{claim_kept, routes as api_routes, run as run_claims};

@@ -29,20 +29,37 @@ pub(super) async fn receive(
     body: impl Future<Output = Result<(Bytes, Ticket), Error>>,
 ) -> Result<(u16, HubReceipt), Error> {
     let result = receive_from(app, &upload, body).await;
-    match &result {
+    if result.as_ref().is_err_and(sources::is_stale) {
+        app.sources.forget(&upload.token).await;
+    }
+    count(app, &result);
+    result
+}
+
+/// The same for a hub that something else than a token vouches for: the topic of a broker. The answer has its status.
+pub async fn receive_known(
+    app: &Arc<App>,
+    hub: &KnownHub,
+    upload: &Upload,
+    body: &Bytes,
+    ticket: &Ticket,
+) -> Result<(u16, HubReceipt), Error> {
+    let result = read_as(app, hub, upload, body, app.clock.now(), ticket).await;
+    count(app, &result);
+    result
+}
+
+fn count(app: &App, result: &Result<(u16, HubReceipt), Error>) {
+    match result {
         Ok((_, receipt)) => {
             for item in &receipt.items {
                 app.metrics.uplinks.get_or_create(&OutcomeLabel { outcome: item.outcome }).inc();
             }
         }
         Err(error) => {
-            if sources::is_stale(error) {
-                app.sources.forget(&upload.token).await;
-            }
             app.metrics.uplinks.get_or_create(&OutcomeLabel { outcome: refused_as(error) }).inc();
         }
     }
-    result
 }
 
 async fn receive_from(

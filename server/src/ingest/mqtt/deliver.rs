@@ -14,6 +14,7 @@ use super::topics::{Named, Route};
 use crate::app::App;
 use crate::error::{Error, Kind};
 use crate::ingest::envelope::ENVELOPE;
+use crate::ingest::hubs;
 use crate::ingest::model::{Receipt, TransportKey};
 use crate::ingest::receive_uplink::{self, Upload};
 use crate::ingest::sources;
@@ -90,12 +91,26 @@ impl Delivery {
                 receive_uplink::count(&self.app, &result);
                 result.map(|_receipt| ())
             }
-            Named::Hub(_) | Named::HubSerial(_) => Err(Error::new(
-                Kind::NotFound,
-                "mqtt.unknown-source",
-                "The topic names no device or hub of the connection's tenant: nothing was kept.",
-            )),
+            Named::Hub(_) | Named::HubSerial(_) => self.from_hub(message, &route, again).await,
         }
+    }
+
+    /// A hub's message goes as a whole: where one of its items has to come again, all do, and the others are known then.
+    async fn from_hub(&self, message: &Message, route: &Route, again: bool) -> Result<(), Error> {
+        let app = &self.app;
+        let reach = Reach { tenant: self.connection.tenant, with_customers: self.connection.include_customers };
+        let hub = self.sources.hub(app, reach, &route.source).await?;
+        let ticket = app.intake.admit(message.payload.len()).map_err(|bound| app.intake.refusal(bound))?;
+        let upload = self.upload(message, route, app.clock.now(), again);
+        let (status, _receipt) = hubs::receive_known(app, &hub, &upload, &message.payload, &ticket).await?;
+        if status == 429 || status >= 500 {
+            return Err(Error::new(
+                Kind::Unavailable(app.intake.retry_after()),
+                "mqtt.hub-items",
+                "Items of a hub's message were not taken; it is tried again.",
+            ));
+        }
+        Ok(())
     }
 
     /// Once more where what was remembered of the source is not so any more.

@@ -43,14 +43,22 @@ struct Holder {
     process: Uuid,
     sources: Arc<NamedSources>,
     running: HashMap<SessionKey, Running>,
+    /// Connections that cannot be opened as they are: nobody tries again before they are changed.
+    broken: HashMap<MqttConnectionId, DateTime<Utc>>,
     /// The database said no last time.
     failing: bool,
 }
 
 /// Holds sessions until it is told to stop; then they end: what is under way is acknowledged, and the others take over.
 pub async fn run(app: Arc<App>, stop: CancellationToken) {
-    let mut holder =
-        Holder { app, process: Uuid::now_v7(), sources: Arc::default(), running: HashMap::new(), failing: false };
+    let mut holder = Holder {
+        app,
+        process: Uuid::now_v7(),
+        sources: Arc::default(),
+        running: HashMap::new(),
+        broken: HashMap::new(),
+        failing: false,
+    };
     while !stop.is_cancelled() {
         let result = holder.look().await;
         if let (Err(error), false) = (&result, holder.failing) {
@@ -112,8 +120,11 @@ impl Holder {
                 running.status.take_back(report);
                 return Err(error.into());
             }
-            if ended {
-                self.running.remove(&key);
+            if ended
+                && let Some(running) = self.running.remove(&key)
+                && let Err(error) = running.task.await
+            {
+                tracing::error!(mqtt.connection = %key.1, %error, "an MQTT session panicked; it is opened anew");
             }
         }
         Ok(())
@@ -121,6 +132,9 @@ impl Holder {
 
     /// Takes free sessions of a connection up to the fair share, or lets go of what is beyond it.
     async fn share(&mut self, row: &ConnectionRow, rows: &[&SessionRow], living: i64) -> Result<(), Error> {
+        if self.broken.get(&row.id) == Some(&row.updated_at) {
+            return Ok(());
+        }
         let living = usize::try_from(living.max(1)).unwrap_or(1);
         let share = rows.len().div_ceil(living);
         let held: Vec<SessionKey> = self.running.keys().filter(|key| key.1 == row.id).copied().collect();
@@ -140,9 +154,23 @@ impl Holder {
             let mut transaction = self.app.db.begin_worker().await?;
             let taken = sessions::claim(&mut transaction, self.process, key).await?;
             transaction.commit().await?;
-            if taken {
-                self.start(row, session, key)?;
-                count += 1;
+            if !taken {
+                continue;
+            }
+            count += 1;
+            if let Err(error) = self.start(row, session, key) {
+                // One connection's trouble is not the others'.
+                tracing::error!(mqtt.connection = %row.id, cause = %format!("{error:?}"), "an MQTT connection cannot be opened");
+                self.broken.insert(row.id, row.updated_at);
+                let status = Status::default();
+                status.failed(
+                    "it cannot be opened as it is stored; see the server's log".to_owned(),
+                    self.app.clock.now(),
+                );
+                let mut transaction = self.app.db.begin_worker().await?;
+                sessions::release(&mut transaction, self.process, &status.report(key)).await?;
+                transaction.commit().await?;
+                return Ok(());
             }
         }
         Ok(())

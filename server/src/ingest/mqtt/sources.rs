@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use db::{CredentialId, DeviceId, TenantId, TenantScope};
+use db::{CredentialId, DeviceId, HubId, TenantId, TenantScope};
 use moka::future::Cache;
 use uuid::Uuid;
 
@@ -12,9 +12,9 @@ use super::store::sources as store;
 use super::topics::Named;
 use crate::app::App;
 use crate::error::{Error, Kind};
-use crate::fleet::load_device;
+use crate::fleet::{load_device, load_hub};
 use crate::identity::{SourceIdentity, SourceKind};
-use crate::ingest::sources::{KnownSource, deactivated};
+use crate::ingest::sources::{KnownHub, KnownSource, deactivated, hub_deactivated};
 use crate::tenancy;
 
 /// Sources remembered at most.
@@ -66,6 +66,27 @@ impl NamedSources {
         device.map_err(|shared: Arc<Error>| shared.again())
     }
 
+    /// The hub that a topic names. Looked up each time: a hub's payload carries many readings.
+    ///
+    /// # Errors
+    /// 404 when the connection's tenants have no such hub, or several; 403 when it is deactivated.
+    pub async fn hub(&self, app: &App, reach: Reach, named: &Named) -> Result<KnownHub, Error> {
+        let among = tenants(app, reach).await?;
+        let scope = TenantScope::several(&among).ok_or_else(unknown)?;
+        let mut transaction = scope.begin(&app.db).await?;
+        let found = match named {
+            Named::Hub(id) => {
+                let id: Uuid = id.parse().map_err(|_not_ours| unknown())?;
+                store::hubs_by_id(&mut transaction, &among, id).await?
+            }
+            Named::HubSerial(serial) => store::hubs_by_serial(&mut transaction, &among, serial).await?,
+            Named::Device(_) | Named::DeviceSerial(_) => Vec::new(),
+        };
+        transaction.commit().await?;
+        let (tenant, id) = only(&found)?;
+        load_known_hub(app, tenant, id).await
+    }
+
     /// Forgets one, so that it is looked up again.
     pub async fn forget(&self, reach: Reach, named: &Named) {
         let key = (reach, named.clone());
@@ -100,15 +121,33 @@ async fn find(app: &App, reach: Reach, named: &Named) -> Result<(TenantId, Devic
         Named::Hub(_) | Named::HubSerial(_) => Vec::new(),
     };
     transaction.commit().await?;
-    match found.as_slice() {
+    only(&found)
+}
+
+/// The one that is meant.
+fn only<T: Copy>(found: &[T]) -> Result<T, Error> {
+    match found {
         [] => Err(unknown()),
         [one] => Ok(*one),
         _several => Err(Error::new(
             Kind::NotFound,
             "mqtt.ambiguous-source",
-            "Several devices have this serial: name them by id in their topics.",
+            "Several devices or hubs have this serial: name them by id in their topics.",
         )),
     }
+}
+
+async fn load_known_hub(app: &App, tenant: TenantId, id: HubId) -> Result<KnownHub, Error> {
+    let mut transaction = TenantScope::one(tenant).begin(&app.db).await?;
+    let hub = load_hub(&mut transaction, app, tenant, id).await?;
+    transaction.commit().await?;
+    let hub = hub.ok_or_else(unknown)?;
+    if !hub.active {
+        return Err(hub_deactivated());
+    }
+    let identity =
+        SourceIdentity { credential: CredentialId(Uuid::nil()), tenant, kind: SourceKind::Hub, source: id.0 };
+    Ok(KnownHub { identity, hub })
 }
 
 async fn load(app: &App, tenant: TenantId, id: DeviceId) -> Result<Arc<KnownSource>, Error> {
@@ -122,7 +161,7 @@ async fn load(app: &App, tenant: TenantId, id: DeviceId) -> Result<Arc<KnownSour
     // The broker has seen the device's credential; the commit asks whether device and tenant may send.
     let identity =
         SourceIdentity { credential: CredentialId(Uuid::nil()), tenant, kind: SourceKind::Device, source: id.0 };
-    Ok(Arc::new(KnownSource { identity, device }))
+    Ok(Arc::new(KnownSource { identity, device, carried_by: None }))
 }
 
 fn unknown() -> Error {

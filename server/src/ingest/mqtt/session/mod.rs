@@ -10,10 +10,9 @@ use std::time::Duration;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use self::serve::Serving;
+use self::serve::{Filters, Serving};
 use self::wire::{Failure, Wire};
 use super::deliver::Delivery;
-use super::packet::{self, Incoming, Malformed};
 use super::status::Status;
 use super::store::sessions::{self, SessionKey};
 use crate::app::App;
@@ -74,69 +73,31 @@ impl Session {
         let opening = async {
             let largest = self.app.config.max_body_bytes;
             let connection = &self.delivery.connection;
-            let (mut wire, connected) = Wire::open(&self.app.outbound, connection, self.key.2, largest).await?;
-            let early = self.subscribe(&mut wire).await?;
-            Ok::<_, Failure>((wire, connected, early))
+            let (wire, connected) = Wire::open(&self.app.outbound, connection, self.key.2, largest).await?;
+            let wanted = connection.topics.filters(connection.group.as_deref());
+            let gone = self.write_down(&wanted).await?;
+            Ok::<_, Failure>((wire, connected, Filters { wanted, gone }))
         };
-        let (wire, connected, early) = tokio::select! {
+        let (wire, connected, filters) = tokio::select! {
             () = stop.cancelled() => return Ok(()),
             opened = opening => opened?,
         };
         if !connected.session_present {
             tracing::info!(mqtt.connection = %self.key.1, session = self.key.2, "the broker began a new session");
         }
-        self.status.connected(self.app.clock.now());
-        tracing::info!(mqtt.connection = %self.key.1, session = self.key.2, "connected to the MQTT broker");
-        Serving::new(self, wire).run(early, stop).await
+        Serving::new(self, wire, filters).run(stop).await
     }
 
-    /// Subscribes to what is wanted, and unsubscribes what is not any more. Answers the messages that came meanwhile: a
-    /// broker may send what the session has at once.
-    async fn subscribe(&mut self, wire: &mut Wire) -> Result<Vec<Incoming>, Failure> {
-        let connection = &self.delivery.connection;
-        let version = connection.version;
-        let wanted = connection.topics.filters(connection.group.as_deref());
+    /// Writes down what will be subscribed, before it is: whatever happens then, somebody knows what there is to unsubscribe.
+    /// Answers what is not wanted any more.
+    async fn write_down(&mut self, wanted: &[String]) -> Result<Vec<String>, Failure> {
         let gone: Vec<String> = self.filters.iter().filter(|filter| !wanted.contains(filter)).cloned().collect();
-        if self.filters != wanted {
-            // Written down before: whatever happens in between, somebody knows what there is to unsubscribe.
-            let all: Vec<String> = wanted.iter().chain(&gone).cloned().collect();
+        let all: Vec<String> = wanted.iter().chain(&gone).cloned().collect();
+        if self.filters != all {
             self.note(&all).await?;
             self.filters = all;
         }
-        let mut early = Vec::new();
-        let connection = &self.delivery.connection;
-        wire.write(&packet::subscribe(version, 1, &wanted)?).await?;
-        self.await_answer(wire, &mut early, 1, connection.in_flight).await?;
-        if !gone.is_empty() {
-            wire.write(&packet::unsubscribe(version, 2, &gone)?).await?;
-            self.await_answer(wire, &mut early, 2, connection.in_flight).await?;
-            self.note(&wanted).await?;
-            self.filters = wanted;
-        }
-        Ok(early)
-    }
-
-    async fn await_answer(
-        &self,
-        wire: &mut Wire,
-        early: &mut Vec<Incoming>,
-        asked: u16,
-        most: usize,
-    ) -> Result<(), Failure> {
-        loop {
-            match wire.answer().await? {
-                Incoming::Subscribed(packet, None) if packet == asked => return Ok(()),
-                Incoming::Subscribed(_, Some(why)) => return Err(Failure::Refused(why.to_owned())),
-                Incoming::Unsubscribed(packet) if packet == asked => return Ok(()),
-                message @ (Incoming::Message(_) | Incoming::Oversize(_)) if early.len() < most => early.push(message),
-                Incoming::Message(_) | Incoming::Oversize(_) => {
-                    return Err(Malformed("more messages without acknowledgement than were asked for").into());
-                }
-                Incoming::Ending(why) => return Err(Failure::Refused(why)),
-                Incoming::Pong => {}
-                _ => return Err(Malformed("an answer that nobody asked for").into()),
-            }
-        }
+        Ok(gone)
     }
 
     async fn note(&self, filters: &[String]) -> Result<(), Failure> {

@@ -21,11 +21,26 @@ const ACKNOWLEDGED_AT_ONCE: usize = 256;
 /// The same refusal is logged so often at most.
 const LOGGED_EVERY: Duration = Duration::from_secs(60);
 
-/// A connection that is subscribed.
+/// How long a broker may take to answer a subscription, while it is listened to.
+const ANSWER: Duration = Duration::from_secs(20);
+/// Packet identifiers of what is asked.
+const SUBSCRIBE: u16 = 1;
+const UNSUBSCRIBE: u16 = 2;
+
+/// What a session is to be subscribed to, and what not any more.
+pub struct Filters {
+    pub wanted: Vec<String>,
+    pub gone: Vec<String>,
+}
+
+/// An open connection. What the broker has for the session comes at once, before it answers anything.
 pub struct Serving<'a> {
-    session: &'a Session,
+    session: &'a mut Session,
     wire: Wire,
     deliveries: Deliveries,
+    filters: Filters,
+    /// What is asked and not answered, since when.
+    asked: Option<(u16, Instant)>,
     pinged_at: Instant,
 }
 
@@ -39,16 +54,16 @@ struct Deliveries {
 }
 
 impl<'a> Serving<'a> {
-    pub fn new(session: &'a Session, wire: Wire) -> Self {
+    pub fn new(session: &'a mut Session, wire: Wire, filters: Filters) -> Self {
         let gone = CancellationToken::new();
         let deliveries = Deliveries { tasks: JoinSet::new(), bytes: 0, gone, refusals: HashMap::new() };
-        Self { session, wire, deliveries, pinged_at: Instant::now() }
+        Self { session, wire, deliveries, filters, asked: None, pinged_at: Instant::now() }
     }
 
     /// Until it is told to stop (Ok) or the connection ends. In both cases nothing is under way afterwards: what was committed
     /// and not acknowledged comes again, and is known then.
-    pub async fn run(mut self, early: Vec<Incoming>, stop: &CancellationToken) -> Result<(), Failure> {
-        let result = self.traffic(early, stop).await;
+    pub async fn run(mut self, stop: &CancellationToken) -> Result<(), Failure> {
+        let result = self.traffic(stop).await;
         self.deliveries.gone.cancel();
         let gauge = &self.session.app.metrics.mqtt_in_flight;
         while self.deliveries.tasks.join_next().await.is_some() {
@@ -63,16 +78,17 @@ impl<'a> Serving<'a> {
         }
     }
 
-    async fn traffic(&mut self, early: Vec<Incoming>, stop: &CancellationToken) -> Result<(), Failure> {
-        for packet in early {
-            self.take(packet).await?;
-        }
+    async fn traffic(&mut self, stop: &CancellationToken) -> Result<(), Failure> {
+        let version = self.session.delivery.connection.version;
+        self.wire.write(&packet::subscribe(version, SUBSCRIBE, &self.filters.wanted)?).await?;
+        self.asked = Some((SUBSCRIBE, Instant::now()));
         let in_flight = self.session.delivery.connection.in_flight;
         while !stop.is_cancelled() {
             let room = self.deliveries.tasks.len() < in_flight && self.deliveries.bytes < IN_FLIGHT_BYTES;
             if !room {
                 // Who does not listen cannot say that the other is silent.
                 self.wire.heard_at = Instant::now();
+                self.asked = self.asked.map(|(asked, _)| (asked, Instant::now()));
             }
             let ping_at = self.pinged_at + self.wire.keep_alive / 2;
             tokio::select! {
@@ -99,7 +115,9 @@ impl<'a> Serving<'a> {
     }
 
     async fn ping(&mut self) -> Result<(), Failure> {
-        if self.wire.heard_at.elapsed() > self.wire.keep_alive {
+        if self.wire.heard_at.elapsed() > self.wire.keep_alive
+            || self.asked.is_some_and(|(_, since)| since.elapsed() > ANSWER)
+        {
             return Err(Failure::Silent);
         }
         self.pinged_at = Instant::now();
@@ -138,10 +156,38 @@ impl<'a> Serving<'a> {
             }
             Incoming::Pong => Ok(()),
             Incoming::Ending(why) => Err(Failure::Refused(why)),
-            Incoming::Connected(_) | Incoming::Subscribed(..) | Incoming::Unsubscribed(_) => {
-                Err(Malformed("an answer that nobody asked for").into())
-            }
+            Incoming::Subscribed(id, refused) => self.subscribed(id, refused).await,
+            Incoming::Unsubscribed(id) => self.unsubscribed(id).await,
+            Incoming::Connected(_) => Err(UNASKED.into()),
         }
+    }
+
+    async fn subscribed(&mut self, id: u16, refused: Option<&'static str>) -> Result<(), Failure> {
+        if self.asked.take().is_none_or(|(asked, _)| asked != SUBSCRIBE || asked != id) {
+            return Err(UNASKED.into());
+        }
+        if let Some(why) = refused {
+            return Err(Failure::Refused(why.to_owned()));
+        }
+        let session = &*self.session;
+        session.status.connected(session.app.clock.now());
+        tracing::info!(mqtt.connection = %session.key.1, session = session.key.2, "subscribed at the MQTT broker");
+        if !self.filters.gone.is_empty() {
+            let version = session.delivery.connection.version;
+            self.wire.write(&packet::unsubscribe(version, UNSUBSCRIBE, &self.filters.gone)?).await?;
+            self.asked = Some((UNSUBSCRIBE, Instant::now()));
+        }
+        Ok(())
+    }
+
+    async fn unsubscribed(&mut self, id: u16) -> Result<(), Failure> {
+        if self.asked.take().is_none_or(|(asked, _)| asked != UNSUBSCRIBE || asked != id) {
+            return Err(UNASKED.into());
+        }
+        let wanted = std::mem::take(&mut self.filters.wanted);
+        self.session.note(&wanted).await?;
+        self.session.filters = wanted;
+        Ok(())
     }
 
     /// Acknowledges what is done, and whatever else is by now, with one write.
@@ -163,6 +209,8 @@ impl<'a> Serving<'a> {
         Ok(())
     }
 }
+
+const UNASKED: Malformed = Malformed("an answer that nobody asked for");
 
 type Joined = Result<(Option<u16>, usize, Fate), tokio::task::JoinError>;
 
