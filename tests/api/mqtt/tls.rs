@@ -68,33 +68,3 @@ async fn a_broker_that_cannot_show_who_it_is_is_not_spoken_to_and_a_wrong_passwo
     };
     assert_eq!(problem["errors"][0]["pointer"], "/caCertificates");
 }
-
-/// The block of docs/mqtt.md that begins so.
-fn documented(beginning: &str) -> String {
-    let text = std::fs::read_to_string(format!("{}/../docs/mqtt.md", env!("CARGO_MANIFEST_DIR"))).unwrap();
-    let block = text.split("```").find(|block| block.trim_start().starts_with(beginning));
-    block.unwrap_or_else(|| panic!("docs/mqtt.md has no block that begins with {beginning}")).trim_start().to_owned()
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn the_documented_broker_lets_a_device_speak_for_itself_only() {
-    let app = TestApp::start_with(&[("AFFERENT_OUTBOUND_ALLOW", "127.0.0.0/8,::1/128")]).await;
-    let clinic = app.clinic("north").await;
-    let (other, _) = clinic.device("gatt-2A35", "OTHER").await;
-    let device = (clinic.device.clone(), "of the device".to_owned());
-    let afferent = ("afferent".to_owned(), "correct horse".to_owned());
-    let broker =
-        Mosquitto::documented(&documented("per_listener_settings"), &documented("user afferent"), &[afferent, device])
-            .await;
-    let id = create(&app, &clinic, &broker, wish(&broker, &authority("ca.pem"), "correct horse")).await;
-    connected(&app, &id).await;
-    // The documented listener has TLS; the device comes by the test's plain one.
-    let mut publisher = Publisher::v5(broker.address, Some((&clinic.device, "of the device")));
-    publisher.publish(&device_topic(&clinic.device, "2A35"), &blood_pressure(1)).await;
-    acknowledged(&app, &id, 1).await;
-    publisher.publish(&device_topic(&other, "2A35"), &blood_pressure(2)).await;
-    publisher.publish(&device_topic(&clinic.device, "2A35"), &blood_pressure(3)).await;
-    acknowledged(&app, &id, 2).await;
-    assert_eq!(clinic.count("").await, 4);
-    assert_eq!(super::total(&app, &id, "received").await, 2, "the broker let nothing through for another device");
-}

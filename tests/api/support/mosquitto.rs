@@ -44,33 +44,6 @@ impl Mosquitto {
         broker
     }
 
-    /// With a configuration and an access list as operators write them: ports, folders and certificates become the test's, and
-    /// a plain listener is added.
-    pub async fn documented(configuration: &str, access: &str, logins: &[(String, String)]) -> Self {
-        let folder = TempDir::new();
-        let mut broker = Self { address: free_address(), tls_address: free_address(), child: None, folder };
-        let here = broker.folder.path().display().to_string();
-        let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/fixtures/mqtt").display().to_string();
-        let passwords = broker.folder.path().join("passwords");
-        for (number, (user, password)) in logins.iter().enumerate() {
-            let mut command = Command::new(program("mosquitto_passwd"));
-            if number == 0 {
-                command.arg("-c");
-            }
-            assert!(made_quietly(command.arg("-b").arg(&passwords).args([user, password])), "mosquitto_passwd works");
-        }
-        std::fs::write(broker.folder.path().join("acl"), access).unwrap();
-        let text = configuration
-            .replace("/var/lib/mosquitto/", &format!("{here}/"))
-            .replace("/etc/mosquitto/certs", &fixtures)
-            .replace("/etc/mosquitto", &here)
-            .replace("listener 8883", &format!("listener {} 127.0.0.1", broker.tls_address.port()));
-        let ours = format!("user root\nlog_dest file {here}/log\nlistener {} 127.0.0.1\n", broker.address.port());
-        std::fs::write(broker.folder.path().join("mosquitto.conf"), text + &ours).unwrap();
-        broker.run().await;
-        broker
-    }
-
     /// The configuration of docs/mqtt.md, with the test's ports and folder: whatever is queued survives the broker.
     fn configure(&self, wish: &Wish) {
         let folder = self.folder.path().display();

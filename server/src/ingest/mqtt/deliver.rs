@@ -103,7 +103,7 @@ impl Delivery {
         let ticket = app.intake.admit(message.payload.len()).map_err(|bound| app.intake.refusal(bound))?;
         let upload = self.upload(message, route, app.clock.now(), again);
         let (status, _receipt) = hubs::receive_known(app, &hub, &upload, &message.payload, &ticket).await?;
-        if status == 429 || status >= 500 {
+        if status >= 500 {
             return Err(Error::new(
                 Kind::Unavailable(app.intake.retry_after()),
                 "mqtt.hub-items",
