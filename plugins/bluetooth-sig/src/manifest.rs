@@ -48,7 +48,7 @@ const MODELS: &[Model] = &[
     Model::of("gatt-2A1C", "Health thermometer, Temperature Measurement (0x2A1C)", &["2A1C"]),
     Model::of("gatt-2A2B", "Clock of a device, Current Time (0x2A2B)", &["2A2B"]),
     Model::of("gatt-2A34", "Glucose meter, Glucose Measurement Context (0x2A34)", &["2A34", "2A18"]),
-    Model::of("gatt-2A35", "Blood pressure monitor, Blood Pressure Measurement (0x2A35)", &["2A35", "2A36"]),
+    Model::of("gatt-2A35", "Blood pressure monitor, Blood Pressure Measurement (0x2A35)", &["2A35"]),
     Model::of("gatt-2A37", "Heart rate strap, Heart Rate Measurement (0x2A37)", &["2A37"]),
     Model::of("gatt-2A5E", "Pulse oximeter, PLX Spot-Check Measurement (0x2A5E)", &["2A5E"]),
     Model::of("gatt-2A5F", "Pulse oximeter, PLX Continuous Measurement (0x2A5F)", &["2A5F"]),

@@ -193,8 +193,17 @@ impl Drop for TempDir {
 }
 
 /// Waits until something holds; says what was waited for when it does not within 30 seconds.
-pub async fn eventually<T, F: Future<Output = Option<T>>>(what: &str, mut ask: impl FnMut() -> F) -> T {
-    let until = std::time::Instant::now() + Duration::from_secs(30);
+pub async fn eventually<T, F: Future<Output = Option<T>>>(what: &str, ask: impl FnMut() -> F) -> T {
+    eventually_within(Duration::from_secs(30), what, ask).await
+}
+
+/// The same with a time of its own.
+pub async fn eventually_within<T, F: Future<Output = Option<T>>>(
+    time: Duration,
+    what: &str,
+    mut ask: impl FnMut() -> F,
+) -> T {
+    let until = std::time::Instant::now() + time;
     loop {
         if let Some(found) = ask().await {
             return found;

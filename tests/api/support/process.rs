@@ -6,12 +6,13 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use super::{Actor, TempDir, TestDatabase, eventually};
+use super::{Actor, CompiledDecoders, TempDir, TestDatabase, eventually_within};
 
 /// A running `afferent serve`.
 pub struct ServerProcess {
     child: Child,
     pub address: SocketAddr,
+    compiled: CompiledDecoders,
     _data_dir: TempDir,
 }
 
@@ -37,6 +38,7 @@ impl ServerProcess {
 
     fn spawn(database: &TestDatabase, address: SocketAddr, environment: &[(&str, &str)], log: Stdio) -> Self {
         let data_dir = TempDir::new();
+        let compiled = CompiledDecoders::lend(data_dir.path());
         let child = Command::new(env!("CARGO_BIN_EXE_afferent"))
             .arg("serve")
             .stderr(log)
@@ -58,12 +60,13 @@ impl ServerProcess {
             .stdin(Stdio::null())
             .spawn()
             .expect("the server's binary starts");
-        Self { child, address, _data_dir: data_dir }
+        Self { child, address, compiled, _data_dir: data_dir }
     }
 
     async fn ready(&mut self) {
         let anonymous = Actor::new(format!("http://{}", self.address), None);
-        eventually("the server process to be ready", || {
+        // The first in a run compiles every decoder, on a machine that may be busy.
+        eventually_within(Duration::from_secs(180), "the server process to be ready", || {
             let anonymous = anonymous.clone();
             async move {
                 let answer = anonymous
@@ -74,6 +77,7 @@ impl ServerProcess {
         })
         .await;
         assert!(self.child.try_wait().unwrap().is_none(), "the server process ended");
+        self.compiled.keep();
     }
 
     /// Stops its time, or lets it go on.
