@@ -87,16 +87,16 @@ impl Delivery {
         };
         match &route.source {
             Named::Device(_) | Named::DeviceSerial(_) => {
-                let result = self.from_device(message, &route, again).await;
+                let result = self.take_from_device(message, &route, again).await;
                 receive_uplink::count(&self.app, &result);
                 result.map(|_receipt| ())
             }
-            Named::Hub(_) | Named::HubSerial(_) => self.from_hub(message, &route, again).await,
+            Named::Hub(_) | Named::HubSerial(_) => self.take_from_hub(message, &route, again).await,
         }
     }
 
     /// A hub's message goes as a whole: where one of its items has to come again, all do, and the others are known then.
-    async fn from_hub(&self, message: &Message, route: &Route, again: bool) -> Result<(), Error> {
+    async fn take_from_hub(&self, message: &Message, route: &Route, again: bool) -> Result<(), Error> {
         let app = &self.app;
         let reach = Reach { tenant: self.connection.tenant, with_customers: self.connection.include_customers };
         let hub = self.sources.hub(app, reach, &route.source).await?;
@@ -114,17 +114,17 @@ impl Delivery {
     }
 
     /// Once more where what was remembered of the source is not so any more.
-    async fn from_device(&self, message: &Message, route: &Route, again: bool) -> Result<Receipt, Error> {
+    async fn take_from_device(&self, message: &Message, route: &Route, again: bool) -> Result<Receipt, Error> {
         let reach = Reach { tenant: self.connection.tenant, with_customers: self.connection.include_customers };
-        let first = self.from_device_once(message, route, reach, again).await;
+        let first = self.take_from_device_once(message, route, reach, again).await;
         if !first.as_ref().is_err_and(sources::is_stale) {
             return first;
         }
         self.sources.forget(reach, &route.source).await;
-        self.from_device_once(message, route, reach, again).await
+        self.take_from_device_once(message, route, reach, again).await
     }
 
-    async fn from_device_once(
+    async fn take_from_device_once(
         &self,
         message: &Message,
         route: &Route,
