@@ -8,6 +8,7 @@
 )]
 
 mod bench;
+mod every_format;
 mod faults;
 mod fhir;
 mod fleet;

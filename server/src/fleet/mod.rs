@@ -25,7 +25,9 @@ mod source;
 mod store;
 
 pub use assign_device::{NewAssignment, assign as assign_device};
-pub use decoders::{Binding, Decoders, LoadedDecoder, Origin, RefusedDecoder, ServedModel, Unbound, allowed_words};
+pub use decoders::{
+    Binding, COMPILED_DECODERS, Decoders, LoadedDecoder, Origin, RefusedDecoder, ServedModel, Unbound, allowed_words,
+};
 pub use enrol_device::{NewDevice, enrol as enrol_device};
 pub use http::routes;
 pub use issue_source_token::{IssuedToken, Source, issue as issue_source_token};

@@ -145,10 +145,8 @@ struct CompiledDecoders {
 impl CompiledDecoders {
     fn lend(data_dir: &std::path::Path) -> Self {
         use std::os::unix::fs::DirBuilderExt;
-        let found = Self {
-            shared: std::env::temp_dir().join("afferent-test-compiled"),
-            own: data_dir.join("compiled-decoders"),
-        };
+        let found =
+            Self { shared: tests_data_dir().join("compiled-decoders"), own: data_dir.join("compiled-decoders") };
         for folder in [&found.shared, &found.own] {
             std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder).unwrap();
         }
@@ -159,6 +157,11 @@ impl CompiledDecoders {
     fn keep(&self) {
         link_all(&self.own, &self.shared);
     }
+}
+
+/// A data directory that all tests share, for what the command line finds there: compiled decoders.
+pub fn tests_data_dir() -> std::path::PathBuf {
+    std::env::temp_dir().join("afferent-test-shared")
 }
 
 /// Links the files of one folder into another; those that are there already stay.

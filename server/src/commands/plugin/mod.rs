@@ -11,7 +11,7 @@ use std::process::ExitCode;
 use clap::{Args, Subcommand};
 
 use crate::config::Config;
-use crate::fleet::Decoders;
+use crate::fleet::{COMPILED_DECODERS, Decoders};
 use crate::ingest::Tables;
 
 /// Arguments of `afferent plugin`.
@@ -76,8 +76,10 @@ pub async fn run(args: PluginArgs, config: Config) -> anyhow::Result<ExitCode> {
     .await?
 }
 
+/// With what a server of this data directory has compiled already; nothing is made where there is none.
 fn open(config: &Config, tables: &Tables) -> anyhow::Result<Decoders> {
-    Decoders::open(None, config.decoder_dir.as_deref(), &tables.units, &tables.vitals)
+    let compiled = config.data_dir.join(COMPILED_DECODERS);
+    Decoders::open(compiled.is_dir().then_some(compiled), config.decoder_dir.as_deref(), &tables.units, &tables.vitals)
 }
 
 #[expect(clippy::print_stdout, clippy::print_stderr, reason = "printing is what this command is for")]

@@ -21,7 +21,7 @@ use anyhow::Context;
 use db::Db;
 use fhir_model::units::Units;
 use fhir_model::vitals::Vitals;
-use plugin_host::{Decoder, HostError, Limits, Model, PluginHost, Surface};
+use plugin_host::{Decoder, HostError, Limits, LoadError, Model, PluginHost, Surface};
 
 use super::store;
 use crate::config::Config;
@@ -33,6 +33,9 @@ mod bundled {
     //! What the build script compiled to components: `BUNDLED`, pairs of a name and the component's bytes.
     include!(concat!(env!("OUT_DIR"), "/bundled_decoders.rs"));
 }
+
+/// Folder of the data directory that holds what was compiled.
+pub const COMPILED_DECODERS: &str = "compiled-decoders";
 
 /// Where a decoder came from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, utoipa::ToSchema)]
@@ -137,7 +140,7 @@ impl Decoders {
     /// # Errors
     /// As [`Decoders::open`], and the database's error.
     pub async fn load(config: &Config, db: &Db, units: &Units, vitals: &Vitals) -> anyhow::Result<Self> {
-        let cache_dir = config.data_dir.join("compiled-decoders");
+        let cache_dir = config.data_dir.join(COMPILED_DECODERS);
         let decoders = Self::open(Some(cache_dir), config.decoder_dir.as_deref(), units, vitals)?;
         decoders.register(db).await?;
         Ok(decoders)
@@ -164,13 +167,11 @@ impl Decoders {
             other => other?,
         };
         let mut decoders = Self { host, loaded: Vec::new(), refused: Vec::new(), models: BTreeMap::new() };
-        for (name, bytes) in bundled::BUNDLED {
-            let decoder =
-                decoders.host.load(bytes).with_context(|| format!("the built-in decoder {name} is refused"))?;
-            decoders
-                .admit(decoder, Origin::Bundled)
-                .map_err(anyhow::Error::msg)
-                .with_context(|| format!("the built-in decoder {name} is refused"))?;
+        for ((name, _), loaded) in bundled::BUNDLED.iter().zip(load_side_by_side(&decoders.host, bundled::BUNDLED)) {
+            let admitted = loaded
+                .map_err(anyhow::Error::from)
+                .and_then(|decoder| decoders.admit(decoder, Origin::Bundled).map_err(anyhow::Error::msg));
+            admitted.with_context(|| format!("the built-in decoder {name} is refused"))?;
         }
         if let Some(directory) = decoder_dir {
             decoders.load_directory(directory)?;
@@ -372,6 +373,20 @@ impl Decoders {
         self.loaded.push(LoadedDecoder { decoder, origin, serves });
         Ok(())
     }
+}
+
+/// Loads components on all processors, in the order in which they are given: compiling dozens of them takes seconds.
+fn load_side_by_side(host: &PluginHost, components: &[(&str, &[u8])]) -> Vec<Result<Arc<Decoder>, LoadError>> {
+    let threads = std::thread::available_parallelism().map_or(1, usize::from).min(components.len().max(1));
+    std::thread::scope(|scope| {
+        let share = |first: usize| components.iter().skip(first).step_by(threads).map(|(_, bytes)| host.load(bytes));
+        let shares: Vec<_> = (0..threads).map(|first| scope.spawn(move || share(first).collect::<Vec<_>>())).collect();
+        let mut shares: Vec<_> = shares
+            .into_iter()
+            .map(|share| share.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)).into_iter())
+            .collect();
+        (0..components.len()).filter_map(|place| shares.get_mut(place % threads)?.next()).collect()
+    })
 }
 
 /// An engine's report on one line, as lists and logs want it.

@@ -84,10 +84,19 @@ impl World {
 impl Found {
     pub async fn look(world: &World, log: &Log, lapses: &[Instant]) -> Self {
         let mut found = Self { wrong: log.wrong.clone(), ..Self::default() };
-        // What the broker has is still on its way.
-        let patience = Instant::now() + Duration::from_secs(60);
+        // What the broker has is still on its way; what it lost itself never comes, and is waited for more briefly.
+        let started = Instant::now();
         let mut there = Self::readings(world).await;
-        while Instant::now() < patience && log.acknowledged.iter().any(|entry| !entry.is_there(world, &there)) {
+        loop {
+            let missing: Vec<_> = log.acknowledged.iter().filter(|entry| !entry.is_there(world, &there)).collect();
+            let patience = match missing.iter().all(|entry| may_have_lapsed(entry, lapses)) {
+                true if missing.is_empty() => break,
+                true => 10,
+                false => 60,
+            };
+            if started.elapsed() > Duration::from_secs(patience) {
+                break;
+            }
             tokio::time::sleep(Duration::from_millis(500)).await;
             there = Self::readings(world).await;
         }
@@ -101,8 +110,7 @@ impl Found {
             if entry.is_there(world, &there) {
                 continue;
             }
-            let in_lapse = lapses.iter().any(|at| *at >= entry.at && *at - entry.at < LAPSE);
-            if device.way != Way::Http && in_lapse {
+            if device.way != Way::Http && may_have_lapsed(entry, lapses) {
                 found.lapsed += 1;
             } else {
                 found.lost.push(format!("{:?} device {} payload {}", device.way, entry.device, entry.number));
@@ -163,6 +171,11 @@ impl Found {
         }
         assert!(self.over_mqtt > 200, "the load was too small to show anything: {}", self.over_mqtt);
     }
+}
+
+/// Whether the broker was killed right after it had acknowledged this.
+fn may_have_lapsed(entry: &Acknowledged, lapses: &[Instant]) -> bool {
+    lapses.iter().any(|at| *at >= entry.at && *at - entry.at < LAPSE)
 }
 
 impl Acknowledged {

@@ -92,7 +92,6 @@ async fn run(settings: Settings) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "has never run to its end yet: see the history of issue 5"]
 async fn what_broker_or_server_acknowledged_is_there_once() {
     run(Settings::short()).await;
 }
