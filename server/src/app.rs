@@ -16,7 +16,7 @@ use uuid::Uuid;
 
 use crate::config::{Config, Rate};
 use crate::fhir::{Concepts, IdentifierSystems, Specification};
-use crate::fleet::{self, Decoders};
+use crate::fleet::{self, Decoders, FeedFormats};
 use crate::forward::{self, Doorbell};
 use crate::ingest::{self, Bounds, Clocks, Intake, Sources, Tables};
 use crate::platform::clock::AppClock;
@@ -54,6 +54,8 @@ pub struct App {
     pub installation: Uuid,
     /// Which decoder serves which model.
     pub decoders: Decoders,
+    /// What vendors' clouds send.
+    pub feed_formats: FeedFormats,
     /// Vitals, units and dispositions.
     pub tables: Arc<Tables>,
     /// R4 definitions: what is validated and indexed by.
@@ -154,6 +156,7 @@ impl App {
             data_keys,
             installation,
             decoders,
+            feed_formats: FeedFormats::load()?,
             tables,
         })
     }
@@ -181,8 +184,14 @@ pub async fn open_keys(config: &Config, db: &Db) -> anyhow::Result<(Sealer, Data
 
 /// Every column that the server's key seals, besides the data keys.
 #[must_use]
-pub fn sealed_columns() -> [SealedColumn; 4] {
-    [fleet::SEALED_VARIABLES, fleet::SEALED_HUB_VARIABLES, forward::SEALED_CREDENTIALS, ingest::SEALED_PASSWORDS]
+pub fn sealed_columns() -> [SealedColumn; 5] {
+    [
+        fleet::SEALED_VARIABLES,
+        fleet::SEALED_HUB_VARIABLES,
+        fleet::SEALED_FEED_SECRETS,
+        forward::SEALED_CREDENTIALS,
+        ingest::SEALED_PASSWORDS,
+    ]
 }
 
 /// The HTTP server over a bound listener: requests in flight get `grace` to finish when it is stopped.

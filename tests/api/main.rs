@@ -10,6 +10,7 @@
 mod bench;
 mod every_format;
 mod faults;
+mod feeds;
 mod fhir;
 mod fleet;
 mod forward;

@@ -25,6 +25,7 @@ impl Decoder for Withings {
         let read = match input.model.as_str() {
             manifest::MEASURE => measure::answer,
             manifest::ACTIVITY => activity::answer,
+            manifest::ACCOUNT => either,
             _ => return Err(DecodeError::not_for_me("the model is none of this decoder's")),
         };
         each_frame(input, |frame| {
@@ -41,4 +42,9 @@ fn body(root: Json<'_>) -> Result<Json<'_>, DecodeError> {
         return Err(status.unsupported("the API answered with an error, and not with data"));
     }
     root.required("body")
+}
+
+/// Days of activity, or measurements.
+fn either(body: Json<'_>) -> Result<Outcome, DecodeError> {
+    if body.get("activities")?.is_some() { activity::answer(body) } else { measure::answer(body) }
 }

@@ -6,6 +6,9 @@ use afferent_plugin_sdk::registry::{flags, kinds, warnings};
 /// An account's measurements.
 pub const MEASURE: &str = "withings-measure";
 
+/// An account: whatever an answer of the API has.
+pub const ACCOUNT: &str = "withings";
+
 /// An account's days of activity.
 pub const ACTIVITY: &str = "withings-activity";
 
@@ -40,6 +43,7 @@ pub fn describe() -> Manifest {
     Manifest::new("withings", "Afferent", env!("CARGO_PKG_VERSION"))
         .license("Apache-2.0")
         .description("Measurements and days of activity of a Withings account.")
+        .model(ACCOUNT, "Withings account", &[])
         .model(MEASURE, "Withings account, measurements", &[])
         .model(ACTIVITY, "Withings account, activity", &[])
         .kinds(KINDS)
@@ -59,6 +63,9 @@ pub fn describe() -> Manifest {
         )
         .json_example(MEASURE, "an objective is no measurement", OBJECTIVE, "nothing", &[])
         .json_example(MEASURE, "an error of the API", r#"{"status":401,"error":"invalid_token"}"#, "error", &[])
+        .json_example(ACCOUNT, "an answer of days", DAY, "readings", &["steps-day 1798 {steps}/(24.h)"])
+        .json_example(ACCOUNT, "an answer of measurements", OBJECTIVE, "nothing", &[])
+        .json_example(ACCOUNT, "an answer without data", r#"{"status":601,"error":"Too Many Requests"}"#, "error", &[])
         .json_example(ACTIVITY, "a day", DAY, "readings", &["steps-day 1798 {steps}/(24.h)"])
         .json_example(ACTIVITY, "cut short", r#"{"status":0,"body":{"acti"#, "error", &[])
 }

@@ -1,6 +1,6 @@
 //! The fleet: device models and their decoders, devices, hubs, who wears what, and the tokens of sources.
 //!
-//! Owns `decoder`, `device_model`, `device_unit`, `device`, `hub`, `hub_device`, `activation`, `assignment` and its
+//! Owns `decoder`, `device_model`, `device_unit`, `device`, `hub`, `hub_device`, `feed`, `activation`, `assignment` and its
 //! history.
 //!
 //! Invariants: a unit (model, serial) is enrolled with one tenant at a time; an enrolment that has ended stays ended, and
@@ -15,6 +15,7 @@ mod change_hub;
 mod decoders;
 mod end_enrolment;
 mod enrol_device;
+mod feeds;
 mod http;
 mod issue_source_token;
 mod model;
@@ -29,6 +30,10 @@ pub use decoders::{
     Binding, COMPILED_DECODERS, Decoders, LoadedDecoder, Origin, RefusedDecoder, ServedModel, Unbound, allowed_words,
 };
 pub use enrol_device::{NewDevice, enrol as enrol_device};
+pub use feeds::{
+    Authentication, Challenge, FeedFormat, FeedFormats, FeedSecrets, FeedSnapshot, HmacAlgorithm, SEALED_FEED_SECRETS,
+    Shape, SignatureEncoding, find_feed_in, link_known, load_feed,
+};
 pub use http::routes;
 pub use issue_source_token::{IssuedToken, Source, issue as issue_source_token};
 pub use model::{Checks, DeviceIdentifier, SEALED_HUB_VARIABLES, SEALED_VARIABLES, Variables, normal_address};

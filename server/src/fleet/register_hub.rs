@@ -3,7 +3,7 @@
 use db::{DeviceId, HubId, TenantId, TenantScope};
 
 use super::model::{self, Checks, Variables};
-use super::store::hub::{HubRow, PairingRow};
+use super::store::hub::{HUB, HubRow, PairingRow};
 use super::{enrolment_ended, source, store};
 use crate::app::App;
 use crate::error::Error;
@@ -52,6 +52,7 @@ pub async fn register(app: &App, scope: &TenantScope, tenant: TenantId, wish: Ne
         updated_at: now,
         variables_sealed: source::seal_for(&app.sealer, &place, &wish.variables)?,
         variables_version: 1,
+        kind: HUB.to_owned(),
     };
     let mut transaction = scope.begin(&app.db).await?;
     store::hub::insert_hub(&mut transaction, &row).await?;

@@ -8,6 +8,7 @@ use chrono_tz::Tz;
 use db::{DeviceId, HubId, TenantId, TenantScope};
 use diesel_async::AsyncPgConnection;
 
+use super::feeds;
 use super::model::{self, DeviceIdentifier, Variables};
 use super::store;
 use super::store::device::DeviceRow;
@@ -79,6 +80,8 @@ pub struct HubSnapshot {
     pub active: bool,
     /// When it was changed last: it tells the commit whether this is still how things are.
     pub updated_at: DateTime<Utc>,
+    /// Whether it is a vendor's cloud: then its model names a format of feeds.
+    pub is_feed: bool,
 }
 
 // By hand, so that no variable ever reaches a log.
@@ -147,7 +150,17 @@ pub async fn load_hub(
     tenant: TenantId,
     hub: HubId,
 ) -> Result<Option<HubSnapshot>, Error> {
-    let Some(row) = store::hub::find_hub(conn, &[tenant], hub).await? else { return Ok(None) };
+    let Some(row) = store::hub::find_carrier(conn, &[tenant], hub).await? else { return Ok(None) };
+    snapshot_of_hub(conn, app, row).await
+}
+
+/// The same of a row that was read in this transaction.
+pub(super) async fn snapshot_of_hub(
+    conn: &mut AsyncPgConnection,
+    app: &App,
+    row: super::HubRow,
+) -> Result<Option<HubSnapshot>, Error> {
+    let (tenant, hub) = (row.tenant_id, row.id);
     let Some(owner) = tenancy::find_tenant(conn, tenant).await? else { return Ok(None) };
     let zone = row.time_zone.as_deref().unwrap_or(&owner.time_zone);
     let time_zone =
@@ -161,6 +174,7 @@ pub async fn load_hub(
         model: row.model,
         active: row.active && owner.active,
         updated_at: row.updated_at,
+        is_feed: row.kind == feeds::KIND,
     }))
 }
 

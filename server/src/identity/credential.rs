@@ -17,6 +17,8 @@ pub enum SourceKind {
     Device,
     /// A hub that carries devices.
     Hub,
+    /// A vendor's cloud.
+    Feed,
 }
 
 impl SourceKind {
@@ -26,6 +28,7 @@ impl SourceKind {
         match self {
             Self::Device => "device",
             Self::Hub => "hub",
+            Self::Feed => "feed",
         }
     }
 }

@@ -21,12 +21,14 @@ use crate::platform::page::{Page, PageQuery};
 pub fn routes(config: &mut ServiceConfig) {
     config.service(post_uplink);
     super::hubs::routes(config);
+    super::feeds::routes(config);
 }
 
 /// Mounts what operators see.
 pub fn api_routes(config: &mut ServiceConfig) {
     config.service(list_uplinks).service(find_uplink).service(list_quarantine).service(replay_quarantined);
     super::hubs::api_routes(config);
+    super::feeds::api_routes(config);
     super::held::routes(config);
     super::reassign::routes(config);
     super::trial::routes(config);

@@ -12,6 +12,7 @@ mod clock;
 mod commit;
 mod decoded_body;
 mod envelope;
+mod feeds;
 mod frames;
 mod handle_map;
 mod held;

@@ -69,6 +69,8 @@ typed_ids! {
     DeviceUnitId,
     /// A customer's EHR.
     EndpointId,
+    /// A vendor's cloud; also the id of its row among what carries devices.
+    FeedId,
     /// A reading that waits for a person.
     HeldReadingId,
     /// A gateway.
@@ -83,4 +85,11 @@ typed_ids! {
     TenantId,
     /// One received payload.
     UplinkId,
+}
+
+impl From<FeedId> for HubId {
+    /// A feed is one of the things that carry devices, under the same id.
+    fn from(feed: FeedId) -> Self {
+        Self(feed.0)
+    }
 }

@@ -300,6 +300,8 @@ diesel::table! {
         /// The hub decoder's variables (handle map …), sealed by the server's key; JSON object of strings inside.
         variables_sealed -> Nullable<Bytea>,
         variables_version -> Integer,
+        /// hub: a gateway with tokens of its own; feed: a vendor's cloud, see the table feed.
+        kind -> Text,
     }
 }
 
@@ -720,6 +722,17 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    feed (tenant_id, id) {
+        tenant_id -> Uuid,
+        id -> Uuid,
+        format -> Text,
+        authentication -> Jsonb,
+        challenge -> Jsonb,
+        secrets_sealed -> Nullable<Bytea>,
+    }
+}
+
 diesel::allow_tables_to_appear_in_same_query!(
     activation,
     api_token,
@@ -738,6 +751,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     endpoint,
     endpoint_patient,
     held_reading,
+    feed,
     hub,
     hub_device,
     identifier_system,

@@ -26,6 +26,7 @@ pub fn routes(config: &mut ServiceConfig) {
     tokens::routes(config);
     assignments::routes(config);
     hubs::routes(config);
+    super::feeds::routes(config);
 }
 
 /// A period of activity.
@@ -48,22 +49,22 @@ impl From<ActivationRow> for Activation {
 }
 
 /// The tenants whose fleet the caller may see; `what` is not there when there are none.
-async fn reach(caller: &Caller, app: &AppData, what: &str) -> Result<TenantScope, Error> {
+pub(in crate::fleet) async fn reach(caller: &Caller, app: &AppData, what: &str) -> Result<TenantScope, Error> {
     caller.operations(app, None).await?.ok_or_else(|| Error::not_found(what))
 }
 
 /// The same, for someone who may change the fleet.
-async fn reach_to_change(caller: &Caller, app: &AppData, what: &str) -> Result<TenantScope, Error> {
+pub(in crate::fleet) async fn reach_to_change(caller: &Caller, app: &AppData, what: &str) -> Result<TenantScope, Error> {
     caller.require(caller.role().manages_fleet(), "change devices and hubs")?;
     reach(caller, app, what).await
 }
 
 /// Tells null, which says something, from a field that is not there.
-fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<String>>, D::Error> {
+pub(in crate::fleet) fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<String>>, D::Error> {
     Option::<String>::deserialize(deserializer).map(Some)
 }
 
 /// 201 with the thing and where it is.
-fn created(location: String, body: impl Serialize) -> HttpResponse {
+pub(in crate::fleet) fn created(location: String, body: impl Serialize) -> HttpResponse {
     HttpResponse::build(StatusCode::CREATED).insert_header(("Location", location)).json(body)
 }

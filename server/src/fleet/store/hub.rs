@@ -32,7 +32,12 @@ pub struct HubRow {
     pub variables_sealed: Option<Vec<u8>>,
     /// Raised whenever the variables change.
     pub variables_version: i32,
+    /// `hub`, or `feed` for a vendor's cloud.
+    pub kind: String,
 }
+
+/// What `kind` says of a gateway.
+pub const HUB: &str = "hub";
 
 /// What changes of a hub; `None` leaves a thing as it is.
 #[derive(Debug, Default, AsChangeset)]
@@ -68,8 +73,12 @@ pub async fn insert_hub(conn: &mut AsyncPgConnection, row: &HubRow) -> QueryResu
     Ok(())
 }
 
-/// A hub of one of the tenants.
-pub async fn find_hub(conn: &mut AsyncPgConnection, tenants: &[TenantId], id: HubId) -> QueryResult<Option<HubRow>> {
+/// A hub or feed of one of the tenants.
+pub async fn find_carrier(
+    conn: &mut AsyncPgConnection,
+    tenants: &[TenantId],
+    id: HubId,
+) -> QueryResult<Option<HubRow>> {
     hub::table
         .filter(hub::tenant_id.eq_any(tenants))
         .filter(hub::id.eq(id))
@@ -79,8 +88,17 @@ pub async fn find_hub(conn: &mut AsyncPgConnection, tenants: &[TenantId], id: Hu
         .optional()
 }
 
-/// A hub of one of the tenants, kept from changing until the transaction ends.
-pub async fn lock_hub(conn: &mut AsyncPgConnection, tenants: &[TenantId], id: HubId) -> QueryResult<Option<HubRow>> {
+/// A hub of one of the tenants.
+pub async fn find_hub(conn: &mut AsyncPgConnection, tenants: &[TenantId], id: HubId) -> QueryResult<Option<HubRow>> {
+    Ok(find_carrier(conn, tenants, id).await?.filter(|row| row.kind == HUB))
+}
+
+/// A hub or feed of one of the tenants, kept from changing until the transaction ends.
+pub async fn lock_carrier(
+    conn: &mut AsyncPgConnection,
+    tenants: &[TenantId],
+    id: HubId,
+) -> QueryResult<Option<HubRow>> {
     hub::table
         .filter(hub::tenant_id.eq_any(tenants))
         .filter(hub::id.eq(id))
@@ -89,6 +107,11 @@ pub async fn lock_hub(conn: &mut AsyncPgConnection, tenants: &[TenantId], id: Hu
         .first(conn)
         .await
         .optional()
+}
+
+/// A hub of one of the tenants, kept from changing until the transaction ends.
+pub async fn lock_hub(conn: &mut AsyncPgConnection, tenants: &[TenantId], id: HubId) -> QueryResult<Option<HubRow>> {
+    Ok(lock_carrier(conn, tenants, id).await?.filter(|row| row.kind == HUB))
 }
 
 /// Keeps a hub's pairings from changing until the transaction ends: whoever changes one locks the hub.
@@ -112,6 +135,7 @@ pub async fn list_hubs(
 ) -> QueryResult<Vec<HubRow>> {
     hub::table
         .filter(hub::tenant_id.eq_any(tenants))
+        .filter(hub::kind.eq(HUB))
         .filter(hub::id.gt(after))
         .order(hub::id)
         .limit(limit)

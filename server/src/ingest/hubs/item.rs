@@ -43,7 +43,8 @@ pub enum Content {
 }
 
 const BYTES: &str = "application/octet-stream";
-const JSON: &str = "application/json";
+/// Media type of an item that is JSON.
+pub const JSON: &str = "application/json";
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]

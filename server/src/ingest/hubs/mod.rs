@@ -16,7 +16,12 @@ mod split;
 mod store;
 mod unclaimed;
 
+pub use answer::HubReceipt;
 pub use http::routes;
-pub(super) use receive_hub_uplink::receive_known;
+pub(super) use item::{Content, Item, JSON, MOST as MOST_ITEMS};
+pub(super) use receive_hub_uplink::{receive_known, take_envelope, take_payload};
 pub(super) use replay::replay;
+pub(super) use split::Parts;
+pub(super) use store::{UnclaimedRow, list_unclaimed as list_kept};
+pub(super) use unclaimed::{Discard, Discarded, discard_kept};
 pub use unclaimed::{claim_kept, routes as api_routes, run as run_claims};

@@ -100,17 +100,28 @@ async fn read_as(
                 "In an envelope the frames carry channel and capturedAt themselves; leave ?channel and Afferent-Captured-At out.",
             ));
         }
-        let items = item::read_envelope(body)?;
-        let origin = Origin::live(hub, received_at, key);
-        let items = process(app, &origin, items).await?;
-        return Ok(answer(None, None, items));
+        return take_envelope(app, hub, body, received_at, key).await;
     }
     let received = received(upload, body, media_type, received_at)?;
-    from_payload(app, hub, &received, key, ticket).await
+    take_payload(app, hub, &received, key, ticket).await
+}
+
+/// An envelope of many devices' frames, item by item.
+pub(in crate::ingest) async fn take_envelope(
+    app: &Arc<App>,
+    hub: &KnownHub,
+    body: &[u8],
+    received_at: DateTime<Utc>,
+    key: Option<&str>,
+) -> Result<(u16, HubReceipt), Error> {
+    let items = item::read_envelope(body)?;
+    let origin = Origin::live(hub, received_at, key);
+    let items = process(app, &origin, items).await?;
+    Ok(answer(None, None, items))
 }
 
 /// A payload in the hub's own words: split, kept as it came, and then item by item.
-async fn from_payload(
+pub(in crate::ingest) async fn take_payload(
     app: &Arc<App>,
     hub: &KnownHub,
     received: &Received,

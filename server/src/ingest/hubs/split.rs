@@ -8,6 +8,7 @@ use super::item::{Item, MOST};
 use crate::app::App;
 use crate::error::Error;
 use crate::fleet::HubSnapshot;
+use crate::ingest::feeds;
 use crate::ingest::intake::Ticket;
 use crate::ingest::model::Received;
 use crate::ingest::receive_uplink::error_detail;
@@ -35,6 +36,9 @@ pub enum Parts {
 /// # Errors
 /// 503 when no sandbox was free in time.
 pub async fn split(app: &App, hub: &HubSnapshot, received: &Received, ticket: Option<&Ticket>) -> Result<Split, Error> {
+    if hub.is_feed {
+        return Ok(Split { decoder: None, parts: feeds::items(app, hub, received).await? });
+    }
     let binding = match app.decoders.for_hub(&hub.model, &received.channel) {
         Ok(binding) => binding,
         Err(unbound) => {

@@ -32,7 +32,7 @@ pub(super) async fn insert_uplinks(
     let received = || rows.iter().map(|row| row.received);
     diesel::sql_query(
         "INSERT INTO uplink (tenant_id, id, received_at, source_kind, source_id, device_id, channel, content_type, captured_at, body_hash, body_size, outcome, reason, decoder_name, decoder_version) \
-         SELECT $1, i, r, 'hub', $2, NULL, c, ct, ca, h, s, o, re, dn, dv \
+         SELECT $1, i, r, (SELECT kind FROM hub WHERE tenant_id = $1 AND id = $2), $2, NULL, c, ct, ca, h, s, o, re, dn, dv \
          FROM unnest($3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) AS x(i, r, c, ct, ca, h, s, o, re, dn, dv)",
     )
     .bind::<SqlUuid, _>(tenant)
@@ -220,25 +220,25 @@ pub(super) async fn insert_unclaimed(
 
 /// What waits behind a hub under one address.
 #[derive(Debug, QueryableByName)]
-pub(super) struct UnclaimedRow {
+pub(in crate::ingest) struct UnclaimedRow {
     #[diesel(sql_type = Text)]
-    pub(super) address: String,
+    pub(in crate::ingest) address: String,
     #[diesel(sql_type = Timestamptz)]
-    pub(super) first_seen: DateTime<Utc>,
+    pub(in crate::ingest) first_seen: DateTime<Utc>,
     #[diesel(sql_type = Timestamptz)]
-    pub(super) last_seen: DateTime<Utc>,
+    pub(in crate::ingest) last_seen: DateTime<Utc>,
     #[diesel(sql_type = BigInt)]
-    pub(super) items: i64,
+    pub(in crate::ingest) items: i64,
     #[diesel(sql_type = Nullable<Text>)]
-    pub(super) device_type: Option<String>,
+    pub(in crate::ingest) device_type: Option<String>,
     #[diesel(sql_type = Array<Text>)]
-    pub(super) channels: Vec<String>,
+    pub(in crate::ingest) channels: Vec<String>,
     #[diesel(sql_type = Integer)]
-    pub(super) retention_days: i32,
+    pub(in crate::ingest) retention_days: i32,
 }
 
 /// Everything open behind a hub, by address: bounded by what may be open.
-pub(super) async fn list_unclaimed(
+pub(in crate::ingest) async fn list_unclaimed(
     conn: &mut AsyncPgConnection,
     tenant: TenantId,
     hub: HubId,

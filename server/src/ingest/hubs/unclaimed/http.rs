@@ -3,7 +3,8 @@
 use actix_web::web::{Json, Path};
 use actix_web::{get, post};
 use chrono::{DateTime, Utc};
-use db::HubId;
+use db::{HubId, TenantId};
+use diesel_async::AsyncPgConnection;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use utoipa_actix_web::service_config::ServiceConfig;
@@ -96,20 +97,35 @@ async fn discard_unclaimed(
 ) -> ApiResult<Json<Discarded>> {
     caller.require(caller.role().manages_fleet(), "discard what devices sent")?;
     let scope = caller.operations(&app, None).await?.ok_or_else(|| Error::not_found("hub"))?;
-    let reason = body.reason.trim();
-    if reason.is_empty() || reason.chars().count() > 500 || reason.contains('\0') {
-        return Err(Error::field("/reason", "say why, in 1 to 500 characters").into());
-    }
-    let address = normal_address(&body.address);
     let mut transaction = scope.begin(&app.db).await?;
     let hub = find_hub_in(&mut transaction, &scope, *id).await?;
-    let why = (caller.principal.token, reason);
-    let discarded = store::discard(&mut transaction, hub.tenant_id, *id, &address, why, app.clock.now()).await?;
-    if discarded == 0 {
-        return Err(Error::not_found("unclaimed device").into());
-    }
+    let discarded = discard_kept(&app, &mut transaction, &caller, (hub.tenant_id, *id), &body).await?;
     transaction.commit().await?;
-    Ok(Json(Discarded { discarded }))
+    Ok(Json(discarded))
+}
+
+/// Discards what is kept under an address, within a transaction that sees the tenant.
+///
+/// # Errors
+/// 404 when nothing is; 422 for a reason that is none.
+pub async fn discard_kept(
+    app: &App,
+    conn: &mut AsyncPgConnection,
+    caller: &Caller,
+    (tenant, hub): (TenantId, HubId),
+    body: &Discard,
+) -> Result<Discarded, Error> {
+    let reason = body.reason.trim();
+    if reason.is_empty() || reason.chars().count() > 500 || reason.contains('\0') {
+        return Err(Error::field("/reason", "say why, in 1 to 500 characters"));
+    }
+    let address = normal_address(&body.address);
+    let why = (caller.principal.token, reason);
+    let discarded = store::discard(conn, tenant, hub, &address, why, app.clock.now()).await?;
+    if discarded == 0 {
+        return Err(Error::not_found("unclaimed device"));
+    }
+    Ok(Discarded { discarded })
 }
 
 fn view(app: &App, hub_model: &str, row: UnclaimedRow) -> UnclaimedDevice {

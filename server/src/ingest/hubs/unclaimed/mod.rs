@@ -8,7 +8,7 @@ use diesel::QueryResult;
 use diesel_async::AsyncPgConnection;
 
 pub use claim::run;
-pub use http::routes;
+pub use http::{Discard, Discarded, discard_kept, routes};
 
 use super::store;
 
