@@ -25,7 +25,9 @@ impl Decoder for Fitbit {
             let document = Document::parse(&frame.data)?;
             match input.model.as_str() {
                 manifest::STEPS => steps::answer(document.root()),
-                manifest::ACCOUNT if document.root().get("activities-steps")?.is_some() => steps::answer(document.root()),
+                manifest::ACCOUNT if document.root().get("activities-steps")?.is_some() => {
+                    steps::answer(document.root())
+                }
                 manifest::WEIGHT | manifest::ACCOUNT => weight::answer(document.root(), WeightUnit::told(input)?),
                 _ => Err(DecodeError::not_for_me("the model is none of this decoder's")),
             }

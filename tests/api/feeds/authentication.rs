@@ -53,9 +53,7 @@ async fn a_secret_is_shown_once_and_changed_without_a_gap() {
         let request = feed.request("").header("X-Api-Key", secret).header("Content-Type", "application/json");
         feed.vendor.send(request.body(payload().to_string())).await.status.as_u16()
     };
-    let rotate = async |wish: Value| {
-        feed.admin.post(&format!("{}/secret", feed.path), wish).await.expect(200)
-    };
+    let rotate = async |wish: Value| feed.admin.post(&format!("{}/secret", feed.path), wish).await.expect(200);
     let second = rotate(json!({ "overlapSeconds": 3600 })).await["secret"].as_str().unwrap().to_owned();
     assert_eq!((try_with(&feed.secret).await, try_with(&second).await), (200, 200));
     let third = "chosen-by-the-vendor";
@@ -86,7 +84,8 @@ async fn a_signature_is_over_the_raw_body() {
     assert_eq!(outcomes(&post(body, &signature).await.expect(200)), ["stored"]);
 
     // What Fitbit asks first.
-    let ask = async |query: &str| feed.vendor.get(&format!("/ingest/v1/feeds/{}{query}", feed.id)).await.status.as_u16();
+    let ask =
+        async |query: &str| feed.vendor.get(&format!("/ingest/v1/feeds/{}{query}", feed.id)).await.status.as_u16();
     assert_eq!((ask("?verify=c0de").await, ask("?verify=wrong").await, ask("").await), (204, 404, 404));
 }
 
@@ -102,7 +101,8 @@ async fn probes_and_echoes_are_answered_as_the_feed_says() {
     ask(&silent, Method::GET, "").await.expect(405);
     let probed = Feed::create(&clinic, "withings", query.clone(), json!({ "kind": "probe" })).await;
     assert_eq!(ask(&probed, Method::HEAD, "").await.status, 200);
-    let echo = Feed::create(&clinic, "tenovi", query.clone(), json!({ "kind": "echo", "parameter": "challenge" })).await;
+    let echo =
+        Feed::create(&clinic, "tenovi", query.clone(), json!({ "kind": "echo", "parameter": "challenge" })).await;
     let answer = ask(&echo, Method::GET, "?challenge=%3Cb%3Ex").await;
     assert_eq!((answer.status.as_u16(), answer.text.as_str()), (200, "<b>x"));
     assert_eq!(answer.header("content-type"), Some("text/plain; charset=utf-8"));
@@ -126,7 +126,10 @@ async fn a_feed_says_what_is_wrong_with_its_form() {
     let wish = json!({ "tenant": clinic.tenant, "name": "f", "format": "fitbits", "authentication": { "kind": "header", "name": "a b" }, "active": true });
     let answer = clinic.admin.post("/api/v1/feeds", wish).await.expect(422);
     let text = answer.to_string();
-    assert!(text.contains("/format") && text.contains("fitbit, dexcom") && text.contains("/authentication/name"), "{text}");
+    assert!(
+        text.contains("/format") && text.contains("fitbit, dexcom") && text.contains("/authentication/name"),
+        "{text}"
+    );
     let wish = json!({ "tenant": clinic.tenant, "name": "f", "format": "fitbit", "authentication": { "kind": "header", "name": "a", "more": 1 }, "active": true });
     clinic.admin.post("/api/v1/feeds", wish).await.expect(400);
     // A feed is no hub, and has no tokens.
@@ -134,7 +137,11 @@ async fn a_feed_says_what_is_wrong_with_its_form() {
     clinic.admin.get(&format!("/api/v1/hubs/{}", feed.id)).await.expect(404);
     clinic.admin.post(&format!("/api/v1/hubs/{}/tokens", feed.id), json!({})).await.expect(404);
     assert_eq!(clinic.admin.get("/api/v1/hubs").await.expect(200)["items"], json!([]));
-    let changed = clinic.admin.patch(&feed.path, json!({ "name": "other", "authentication": { "kind": "basic", "user": "u" } })).await.expect(200);
+    let changed = clinic
+        .admin
+        .patch(&feed.path, json!({ "name": "other", "authentication": { "kind": "basic", "user": "u" } }))
+        .await
+        .expect(200);
     assert_eq!((&changed["name"], &changed["authentication"]["user"]), (&json!("other"), &json!("u")));
     assert_eq!(feed.post("", &payload()).await.status, 401, "the way of before does not hold any more");
 }

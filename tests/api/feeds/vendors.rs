@@ -39,14 +39,86 @@ fn vendors() -> Vec<Vendor> {
     let tenovi = "3f0a1c2e-0000-4000-8000-000000000001";
     vec![
         of("tenovi", "tenovi", lines!("tenovi", "tenovi"), "tenovi-01", tenovi, json!([]), tenovi, ""),
-        of("tellihealth", "telli-v1", lines!("tellihealth", "telli-v1"), "telli-v1-02", "T1", imei("864351055723276"), "864351055723276", ""),
-        of("ihealth", "ihealth", lines!("ihealth", "ihealth"), "ihealth-01", "ih-7", json!([]), "ih-7", "?account=ih-7"),
-        of("garmin-health", "garmin-health", lines!("garmin-health", "garmin-health"), "garmin-health-03", "g-1", json!([]), "g-1", "?account=g-1"),
-        of("fitbit", "fitbit", lines!("fitbit", "fitbit-weight"), "fitbit-weight-02", "228S74", json!([]), "228S74", "?account=228S74"),
-        of("dexcom", "dexcom-v3-egv", lines!("dexcom-cloud", "dexcom-v3-egv"), "dexcom-v3-egv-02", "u", json!([]), "u", ""),
-        of("withings", "withings", lines!("withings", "withings-measure"), "withings-measure-02", "29", json!([]), "29", "?account=29"),
-        of("nightscout", "nightscout-sgv", lines!("nightscout", "nightscout-sgv"), "nightscout-sgv-02", "ns", json!([]), "ns", "?account=ns"),
-        of("kati", "kati-watch", lines!("kati", "kati-watch"), "kati-watch-02", "865067123456789", json!([]), "865067123456789", ""),
+        of(
+            "tellihealth",
+            "telli-v1",
+            lines!("tellihealth", "telli-v1"),
+            "telli-v1-02",
+            "T1",
+            imei("864351055723276"),
+            "864351055723276",
+            "",
+        ),
+        of(
+            "ihealth",
+            "ihealth",
+            lines!("ihealth", "ihealth"),
+            "ihealth-01",
+            "ih-7",
+            json!([]),
+            "ih-7",
+            "?account=ih-7",
+        ),
+        of(
+            "garmin-health",
+            "garmin-health",
+            lines!("garmin-health", "garmin-health"),
+            "garmin-health-03",
+            "g-1",
+            json!([]),
+            "g-1",
+            "?account=g-1",
+        ),
+        of(
+            "fitbit",
+            "fitbit",
+            lines!("fitbit", "fitbit-weight"),
+            "fitbit-weight-02",
+            "228S74",
+            json!([]),
+            "228S74",
+            "?account=228S74",
+        ),
+        of(
+            "dexcom",
+            "dexcom-v3-egv",
+            lines!("dexcom-cloud", "dexcom-v3-egv"),
+            "dexcom-v3-egv-02",
+            "u",
+            json!([]),
+            "u",
+            "",
+        ),
+        of(
+            "withings",
+            "withings",
+            lines!("withings", "withings-measure"),
+            "withings-measure-02",
+            "29",
+            json!([]),
+            "29",
+            "?account=29",
+        ),
+        of(
+            "nightscout",
+            "nightscout-sgv",
+            lines!("nightscout", "nightscout-sgv"),
+            "nightscout-sgv-02",
+            "ns",
+            json!([]),
+            "ns",
+            "?account=ns",
+        ),
+        of(
+            "kati",
+            "kati-watch",
+            lines!("kati", "kati-watch"),
+            "kati-watch-02",
+            "865067123456789",
+            json!([]),
+            "865067123456789",
+            "",
+        ),
     ]
 }
 
@@ -90,13 +162,9 @@ async fn every_vendors_payload_becomes_observations_of_its_patient() {
 async fn bodytrace_names_its_scale_by_an_imei_without_its_ends() {
     let app = TestApp::start().await;
     let clinic = app.clinic("north").await;
-    let feed = Feed::create(
-        &clinic,
-        "bodytrace",
-        json!({ "kind": "basic", "user": "bodytrace" }),
-        json!({ "kind": "none" }),
-    )
-    .await;
+    let feed =
+        Feed::create(&clinic, "bodytrace", json!({ "kind": "basic", "user": "bodytrace" }), json!({ "kind": "none" }))
+            .await;
     worn(&clinic, "bodytrace", "BT003", json!([{ "system": "urn:gsma:imei", "value": "148000000000003" }])).await;
     // The vendor drops leading zeros and the check digit, which the server works out again.
     let (mut payload, codes) = vector(lines!("bodytrace", "bodytrace"), "bodytrace-01");
@@ -152,7 +220,8 @@ async fn what_cannot_be_read_is_kept_and_answered_so_that_it_is_not_sent_for_eve
         feed.vendor.send(request.body(body.to_owned())).await
     };
     assert_eq!(post("application/json", "{\"weight\":").await.expect(200)["outcome"], "undecodable");
-    let announced = r#"[{"collectionType":"body","date":"2020-06-01","ownerId":"228S74","ownerType":"user","subscriptionId":"1"}]"#;
+    let announced =
+        r#"[{"collectionType":"body","date":"2020-06-01","ownerId":"228S74","ownerType":"user","subscriptionId":"1"}]"#;
     assert_eq!(outcomes(&post("application/json", announced).await.expect(200)), ["undecodable"]);
     post("application/json", "").await.expect(400);
     post("multipart/form-data; boundary=x", "x").await.expect(415);

@@ -2,7 +2,7 @@
 #![allow(missing_docs, clippy::doc_markdown)]
 
 diesel::table! {
-    /// Periods in which a device or hub was active, from the first day: billing rests on them.
+    /// Periods in which a device, hub or feed was active, from the first day: billing rests on them.
     activation (tenant_id, id) {
         tenant_id -> Uuid,
         id -> Uuid,
@@ -249,6 +249,22 @@ diesel::table! {
 }
 
 diesel::table! {
+    /// How a vendor's cloud authenticates its posts and what it sends. The rest of a feed is its row in hub.
+    feed (tenant_id, id) {
+        tenant_id -> Uuid,
+        id -> Uuid,
+        /// What the vendor sends, and how it names devices or accounts: a name of the server's table of formats.
+        format -> Text,
+        /// How a post is authenticated, without the secret.
+        authentication -> Jsonb,
+        /// What a GET or HEAD of the vendor is answered with.
+        challenge -> Jsonb,
+        /// The secret that the vendor shows or signs with, and the one before it while that still holds; sealed by the server's key.
+        secrets_sealed -> Nullable<Bytea>,
+    }
+}
+
+diesel::table! {
     /// Readings that wait for a person: nobody wore the device then, or the value is outside the hard range. Decoded again from the uplink when released.
     held_reading (tenant_id, id) {
         tenant_id -> Uuid,
@@ -286,7 +302,7 @@ diesel::table! {
 }
 
 diesel::table! {
-    /// A gateway that carries many devices.
+    /// What carries many devices: a gateway, or a vendor's cloud (feed).
     hub (tenant_id, id) {
         tenant_id -> Uuid,
         id -> Uuid,
@@ -306,7 +322,7 @@ diesel::table! {
 }
 
 diesel::table! {
-    /// Which devices a hub may speak for, and under which address.
+    /// Which devices a hub or feed may speak for, and under which address: a Bluetooth address, or the vendor's id of a device or account.
     hub_device (tenant_id, hub_id, device_id) {
         tenant_id -> Uuid,
         hub_id -> Uuid,
@@ -722,17 +738,6 @@ diesel::table! {
     }
 }
 
-diesel::table! {
-    feed (tenant_id, id) {
-        tenant_id -> Uuid,
-        id -> Uuid,
-        format -> Text,
-        authentication -> Jsonb,
-        challenge -> Jsonb,
-        secrets_sealed -> Nullable<Bytea>,
-    }
-}
-
 diesel::allow_tables_to_appear_in_same_query!(
     activation,
     api_token,
@@ -750,8 +755,8 @@ diesel::allow_tables_to_appear_in_same_query!(
     device_unit,
     endpoint,
     endpoint_patient,
-    held_reading,
     feed,
+    held_reading,
     hub,
     hub_device,
     identifier_system,

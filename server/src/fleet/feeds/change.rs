@@ -109,12 +109,7 @@ pub async fn rotate(
 ///
 /// # Errors
 /// 404.
-pub async fn set_active(
-    app: &App,
-    scope: &TenantScope,
-    id: FeedId,
-    active: bool,
-) -> Result<(FeedRow, HubRow), Error> {
+pub async fn set_active(app: &App, scope: &TenantScope, id: FeedId, active: bool) -> Result<(FeedRow, HubRow), Error> {
     let mut transaction = scope.begin(&app.db).await?;
     let (feed, hub) = lock(&mut transaction, scope, id).await?;
     if hub.active == active {

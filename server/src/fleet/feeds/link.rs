@@ -8,12 +8,10 @@ use super::FeedFormat;
 use super::store::{self, Candidate};
 use crate::app::App;
 use crate::error::Error;
+use crate::fleet::enrolment_ended;
 use crate::fleet::model::{Checks, DeviceIdentifier, normal_address};
 use crate::fleet::store::device::lock_device;
-use crate::fleet::store::hub::{
-    PairingRow, delete_pairing, find_paired_devices, lock_carrier, upsert_pairing,
-};
-use crate::fleet::enrolment_ended;
+use crate::fleet::store::hub::{PairingRow, delete_pairing, find_paired_devices, lock_carrier, upsert_pairing};
 use crate::wiring;
 
 /// Links a vendor's id with a device of the feed's tenant, or changes it. What the feed brought under that id before is
@@ -106,7 +104,9 @@ pub async fn link_known(
     for id in open {
         if let Some(device) = only_one(format, id, &candidates) {
             match link(app, &scope, feed, device, id).await {
-                Ok(_) => tracing::info!(tenant.id = %tenant, feed.id = %feed, device.id = %device, "a device was linked with a feed by its identifiers"),
+                Ok(_) => {
+                    tracing::info!(tenant.id = %tenant, feed.id = %feed, device.id = %device, "a device was linked with a feed by its identifiers")
+                }
                 // Another request was faster, or the enrolment has just ended: then it is as they left it.
                 Err(error) => tracing::debug!(feed.id = %feed, %error, "a device was not linked"),
             }

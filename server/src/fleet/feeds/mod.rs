@@ -20,8 +20,8 @@ pub use link::link_known;
 pub use model::{Authentication, Challenge, FeedSecrets, HmacAlgorithm, SEALED_FEED_SECRETS, SignatureEncoding};
 pub use store::KIND;
 
-use super::source::snapshot_of_hub;
 use super::HubSnapshot;
+use super::source::snapshot_of_hub;
 use crate::app::App;
 use crate::error::Error;
 

@@ -54,13 +54,19 @@ pub(in crate::fleet) async fn reach(caller: &Caller, app: &AppData, what: &str) 
 }
 
 /// The same, for someone who may change the fleet.
-pub(in crate::fleet) async fn reach_to_change(caller: &Caller, app: &AppData, what: &str) -> Result<TenantScope, Error> {
+pub(in crate::fleet) async fn reach_to_change(
+    caller: &Caller,
+    app: &AppData,
+    what: &str,
+) -> Result<TenantScope, Error> {
     caller.require(caller.role().manages_fleet(), "change devices and hubs")?;
     reach(caller, app, what).await
 }
 
 /// Tells null, which says something, from a field that is not there.
-pub(in crate::fleet) fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<String>>, D::Error> {
+pub(in crate::fleet) fn present<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<Option<String>>, D::Error> {
     Option::<String>::deserialize(deserializer).map(Some)
 }
 

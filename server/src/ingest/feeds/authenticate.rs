@@ -53,11 +53,12 @@ fn shows(authentication: &Authentication, secret: &str, shown: Shown<'_>, body: 
             .filter(|(name, _)| name == parameter)
             .fold(false, |known, (_, value)| known | is_same(&value, secret)),
         Authentication::Hmac { header: name, algorithm, encoding, prefix, key_suffix, timestamp_header } => {
-            let signature = header(shown.headers, name)
-                .and_then(|value| value.strip_prefix(prefix.as_str()))
-                .and_then(|value| match encoding {
-                    SignatureEncoding::Hex => hex::decode(value).ok(),
-                    SignatureEncoding::Base64 => STANDARD.decode(value).ok(),
+            let signature =
+                header(shown.headers, name).and_then(|value| value.strip_prefix(prefix.as_str())).and_then(|value| {
+                    match encoding {
+                        SignatureEncoding::Hex => hex::decode(value).ok(),
+                        SignatureEncoding::Base64 => STANDARD.decode(value).ok(),
+                    }
                 });
             let Some(signature) = signature else { return false };
             let timestamp = match timestamp_header {
@@ -123,7 +124,10 @@ mod tests {
 
     fn secrets() -> FeedSecrets {
         let until = "2026-01-01T12:00:00Z".parse().unwrap();
-        FeedSecrets { current: "123ab4567c123d123e4567f123g456h7".to_owned(), previous: Some(("before-it".to_owned(), until)) }
+        FeedSecrets {
+            current: "123ab4567c123d123e4567f123g456h7".to_owned(),
+            previous: Some(("before-it".to_owned(), until)),
+        }
     }
 
     fn headers(values: &[(&str, &str)]) -> HeaderMap {

@@ -246,7 +246,8 @@ mod tests {
 
     #[test]
     fn lists_are_sorted_by_person_and_keep_what_belongs_to_all() {
-        let body = r#"{"epochs":[{"userId":"u","s":1},{"userId":"v","s":2.50}],"dailies":[{"userId":"v","s":3}],"unit":1}"#;
+        let body =
+            r#"{"epochs":[{"userId":"u","s":1},{"userId":"v","s":2.50}],"dailies":[{"userId":"v","s":3}],"unit":1}"#;
         let items = vec![
             of("u", r#"{"epochs":[{"userId":"u","s":1}],"unit":1}"#),
             of("v", r#"{"epochs":[{"userId":"v","s":2.50}],"dailies":[{"userId":"v","s":3}],"unit":1}"#),
@@ -257,7 +258,9 @@ mod tests {
         assert_eq!(cut_as("ihealth", whole, Some("x")), Cut::Items(vec![of("w", whole)]));
         let nobody = r#"{"BPDataList":[{"HP":120}]}"#;
         assert_eq!(cut_as("ihealth", nobody, Some("x")), Cut::Items(vec![of("x", nobody)]));
-        assert!(matches!(cut_as("ihealth", nobody, None), Cut::Items(pieces) if matches!(pieces[0], Piece::Nobodys(_))));
+        assert!(
+            matches!(cut_as("ihealth", nobody, None), Cut::Items(pieces) if matches!(pieces[0], Piece::Nobodys(_)))
+        );
     }
 
     #[test]
@@ -276,6 +279,8 @@ mod tests {
         }
         assert!(matches!(cut_as("garmin-health", "[]", None), Cut::Malformed(_)));
         let notified = r#"[{"collectionType":"body","date":"2020-06-01","ownerId":"228S74","ownerType":"user","subscriptionId":"1"}]"#;
-        assert!(matches!(cut_as("fitbit", notified, None), Cut::Items(pieces) if matches!(pieces[0], Piece::Announcement(_))));
+        assert!(
+            matches!(cut_as("fitbit", notified, None), Cut::Items(pieces) if matches!(pieces[0], Piece::Announcement(_)))
+        );
     }
 }

@@ -14,8 +14,8 @@ use super::receive_feed_uplink::{Post, find, receive};
 use crate::app::{App, AppData};
 use crate::error::{ApiResult, Error, Kind, Problems};
 use crate::fleet::Challenge;
-use crate::ingest::hubs::HubReceipt;
 use crate::ingest::http::header;
+use crate::ingest::hubs::HubReceipt;
 
 /// Longest text that an echo gives back.
 const MAX_ECHO: usize = 500;
@@ -140,7 +140,9 @@ async fn challenge(request: &HttpRequest, app: &App, feed: FeedId) -> Result<Htt
         Challenge::Echo { parameter } => {
             let text = value(parameter)
                 .filter(|text| (1..=MAX_ECHO).contains(&text.len()) && !text.chars().any(char::is_control))
-                .ok_or_else(|| Error::invalid("feed.challenge", "The parameter that is to be given back is missing."))?;
+                .ok_or_else(|| {
+                    Error::invalid("feed.challenge", "The parameter that is to be given back is missing.")
+                })?;
             let mut response = HttpResponse::Ok();
             response.content_type("text/plain; charset=utf-8");
             response.insert_header((X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")));

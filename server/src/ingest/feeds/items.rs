@@ -18,7 +18,10 @@ use crate::ingest::model::Received;
 /// The database's error.
 pub async fn items(app: &App, feed: &HubSnapshot, received: &Received) -> Result<Parts, Error> {
     let Some(format) = app.feed_formats.find(&feed.model) else {
-        return Ok(Parts::Undecodable("no-decoder".to_owned(), "this server does not know the feed's format".to_owned()));
+        return Ok(Parts::Undecodable(
+            "no-decoder".to_owned(),
+            "this server does not know the feed's format".to_owned(),
+        ));
     };
     let account = Some(received.channel.as_str()).filter(|account| !account.is_empty());
     let pieces = match cut(format, &received.body, account) {

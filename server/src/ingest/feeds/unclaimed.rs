@@ -51,11 +51,7 @@ pub struct UnclaimedAccounts {
 /// one is linked (`POST /feeds/{id}/accounts`), which claims it; or discarded; 90 days at most.
 #[utoipa::path(tag = "feeds", params(("id" = FeedId, Path)), responses((status = 200, body = UnclaimedAccounts), Problems))]
 #[get("/feeds/{id}/unclaimed")]
-async fn list_unclaimed_accounts(
-    caller: Caller,
-    app: AppData,
-    id: Path<FeedId>,
-) -> ApiResult<Json<UnclaimedAccounts>> {
+async fn list_unclaimed_accounts(caller: Caller, app: AppData, id: Path<FeedId>) -> ApiResult<Json<UnclaimedAccounts>> {
     let scope = caller.operations(&app, None).await?.ok_or_else(|| Error::not_found("feed"))?;
     let mut transaction = scope.begin(&app.db).await?;
     let feed = find_feed_in(&mut transaction, &scope, *id).await?;
