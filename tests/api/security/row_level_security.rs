@@ -146,6 +146,8 @@ async fn fill(app: &TestApp, clinic: &crate::support::Clinic) {
     let answer =
         clinic.admin.put(&format!("/api/v1/hubs/{}/devices/{scale}", hub["id"].as_str().unwrap()), json!({})).await;
     assert!(answer.status.is_success(), "{}", answer.text);
+    let feed = json!({ "tenant": clinic.tenant, "name": "cloud", "format": "fitbit", "authentication": { "kind": "query", "parameter": "key" }, "active": true });
+    clinic.admin.post("/api/v1/feeds", feed).await.expect(201);
     // What a device sent that is not paired with its hub.
     let gateway = clinic.hub("any-hub", "H2").await;
     gateway.send(json!([{ "device": "AA:BB:CC:DD:EE:FF", "channel": "2A9D", "hex": "00b036" }])).await.expect(202);

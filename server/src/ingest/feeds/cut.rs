@@ -111,6 +111,9 @@ fn grouped(format: &FeedFormat, text: &str, account: Option<&str>) -> Cut {
     Cut::Items(of.chain(pieces).collect())
 }
 
+/// The name of a list, and those of its elements that belong together.
+type List<'a> = (&'a str, Vec<&'a str>);
+
 /// An object of lists for each name, with the root's other members in each.
 fn by_lists(format: &FeedFormat, text: &str, account: Option<&str>) -> Cut {
     let Ok(Members(members)) = serde_json::from_str::<Members<'_>>(text) else {
@@ -119,7 +122,7 @@ fn by_lists(format: &FeedFormat, text: &str, account: Option<&str>) -> Cut {
     // The whole payload may name its account once.
     let whole = format.names.iter().find_map(|pointer| find(text, pointer).as_deref().and_then(id_of));
     let mut pieces = Vec::new();
-    let mut groups: Vec<(String, Vec<(&str, Vec<&str>)>)> = Vec::new();
+    let mut groups: Vec<(String, Vec<List<'_>>)> = Vec::new();
     for (list, value) in members.iter().filter(|(_, value)| value.get().starts_with('[')) {
         for (index, element) in elements(value.get()).into_iter().enumerate() {
             let Some(name) = name(format, element, whole.as_deref().or(account)) else {
@@ -152,7 +155,7 @@ fn by_lists(format: &FeedFormat, text: &str, account: Option<&str>) -> Cut {
 }
 
 /// The root with those elements in its lists; lists without any are left out.
-fn object(members: &[(String, &RawValue)], lists: &[(&str, Vec<&str>)]) -> String {
+fn object(members: &[(String, &RawValue)], lists: &[List<'_>]) -> String {
     let written = members.iter().filter_map(|(name, value)| {
         let key = serde_json::Value::from(name.as_str());
         if !value.get().starts_with('[') {
