@@ -82,6 +82,7 @@ async fn receive_from(
         content_type: post.content_type,
         captured_at: post.captured_at,
         idempotency_key: None,
+        delivery: None,
     };
     let media_type = media_type(&upload, &body)?;
     let hub = carrier(feed);
