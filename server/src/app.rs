@@ -16,9 +16,9 @@ use uuid::Uuid;
 
 use crate::config::{Config, Rate};
 use crate::fhir::{Concepts, IdentifierSystems, Specification};
-use crate::fleet::{self, Decoders, FeedFormats};
+use crate::fleet::{self, Decoders, FeedFormats, PairingLimits};
 use crate::forward::{self, Doorbell};
-use crate::ingest::{self, Bounds, Clocks, Intake, Sources, Tables};
+use crate::ingest::{self, AppsSeen, Bounds, Clocks, Intake, Sources, Tables};
 use crate::platform::clock::AppClock;
 use crate::platform::data_keys::DataKeys;
 use crate::platform::installation;
@@ -68,6 +68,8 @@ pub struct App {
     pub intake: Intake,
     /// Which device a token belongs to.
     pub sources: Sources,
+    /// Which phones were here a moment ago.
+    pub apps_seen: AppsSeen,
     /// How far the devices' clocks are off.
     pub clocks: Clocks,
     /// Uplinks a second and source.
@@ -76,6 +78,8 @@ pub struct App {
     pub api_limits: RateLimit,
     /// Wrong tokens a second and address.
     pub guess_limits: RateLimit<IpAddr>,
+    /// Pairing codes that may be tried.
+    pub pairing_limits: PairingLimits,
     /// Decodes at the same time.
     pub decode_slots: Arc<Semaphore>,
     /// Wakes the forwarder.
@@ -141,11 +145,13 @@ impl App {
             ingest_limits: RateLimit::new(config.ingest.rate_per_source),
             api_limits: RateLimit::new(config.api_rate_per_client),
             guess_limits: RateLimit::new(GUESSES),
+            pairing_limits: PairingLimits::default(),
             decode_slots: Arc::new(Semaphore::new(config.ingest.decode_threads)),
             specification: Specification::load().map_err(anyhow::Error::new)?,
             concepts: Concepts::default(),
             identifier_systems: IdentifierSystems::default(),
             sources: Sources::default(),
+            apps_seen: AppsSeen::default(),
             clocks: Clocks::load()?,
             doorbell: Doorbell::default(),
             draining: AtomicBool::new(false),

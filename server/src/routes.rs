@@ -53,6 +53,7 @@ where
         .into_app()
         .configure(fhir::routes)
         .configure(crate::commands::serve::status::routes)
+        .configure(crate::commands::serve::phone_app::routes)
         .default_service(web::to(no_such_route))
 }
 

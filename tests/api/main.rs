@@ -7,6 +7,7 @@
     reason = "tests stand outside: they have their own clients, folders and environment"
 )]
 
+mod apps;
 mod bench;
 mod every_format;
 mod faults;

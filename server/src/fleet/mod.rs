@@ -1,7 +1,7 @@
 //! The fleet: device models and their decoders, devices, hubs, who wears what, and the tokens of sources.
 //!
-//! Owns `decoder`, `device_model`, `device_unit`, `device`, `hub`, `hub_device`, `feed`, `activation`, `assignment` and its
-//! history.
+//! Owns `decoder`, `device_model`, `device_unit`, `device`, `hub`, `hub_device`, `feed`, `app_installation`, `app_pairing`,
+//! `activation`, `assignment` and its history.
 //!
 //! Invariants: a unit (model, serial) is enrolled with one tenant at a time; an enrolment that has ended stays ended, and
 //! its readings stay with its tenant. Periods of activity are recorded from the first day and never removed. A device and
@@ -9,6 +9,7 @@
 //! sealed at rest, shown by name only.
 
 mod activate;
+mod apps;
 mod assign_device;
 mod change_device;
 mod change_hub;
@@ -25,6 +26,7 @@ mod register_hub;
 mod source;
 mod store;
 
+pub use apps::{Described, PairingLimits, find_app_in, note_seen, read_own as read_own_app, redeem as redeem_pairing};
 pub use assign_device::{NewAssignment, assign as assign_device};
 pub use decoders::{
     Binding, COMPILED_DECODERS, Decoders, LoadedDecoder, Origin, RefusedDecoder, ServedModel, Unbound, allowed_words,

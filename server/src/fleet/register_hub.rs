@@ -1,10 +1,11 @@
-//! Registers a hub, and pairs devices with it.
+//! Registers a hub, and pairs devices with it, or with an app.
 
 use db::{DeviceId, HubId, TenantId, TenantScope};
+use diesel_async::AsyncPgConnection;
 
 use super::model::{self, Checks, Variables};
 use super::store::hub::{HUB, HubRow, PairingRow};
-use super::{enrolment_ended, source, store};
+use super::{apps, enrolment_ended, source, store};
 use crate::app::App;
 use crate::error::Error;
 use crate::identity::SourceKind;
@@ -63,7 +64,33 @@ pub async fn register(app: &App, scope: &TenantScope, tenant: TenantId, wish: Ne
     Ok(row)
 }
 
-/// Pairs a device with a hub of the same tenant, or changes its address there. What was kept of that address is claimed
+/// What carries devices, and is paired with them in the same way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Carrier {
+    /// A gateway.
+    Hub,
+    /// The installation of a phone app.
+    App,
+}
+
+impl Carrier {
+    /// What callers know it as, which is also its kind.
+    fn name(self) -> &'static str {
+        match self {
+            Self::Hub => HUB,
+            Self::App => apps::KIND,
+        }
+    }
+
+    /// It, kept from changing until the transaction ends: what arrives meanwhile either sees the pairing or is kept before
+    /// it, and claimed by it.
+    async fn lock(self, conn: &mut AsyncPgConnection, scope: &TenantScope, id: HubId) -> Result<TenantId, Error> {
+        let found = store::hub::lock_carrier(conn, &scope.tenants(), id).await?.filter(|row| row.kind == self.name());
+        found.map(|row| row.tenant_id).ok_or_else(|| Error::not_found(self.name()))
+    }
+}
+
+/// Pairs a device with a hub or app of the same tenant, or changes its address there. What was kept of that address is claimed
 /// with it, and decoded in the background.
 ///
 /// # Errors
@@ -71,6 +98,7 @@ pub async fn register(app: &App, scope: &TenantScope, tenant: TenantId, wish: Ne
 pub async fn pair(
     app: &App,
     scope: &TenantScope,
+    carrier: Carrier,
     hub: HubId,
     device: DeviceId,
     address: Option<&str>,
@@ -82,11 +110,7 @@ pub async fn pair(
         checks.finish()?;
     }
     let mut transaction = scope.begin(&app.db).await?;
-    // Locked: what arrives meanwhile either sees the pairing or is kept before it, and claimed by it.
-    let tenant = store::hub::lock_hub(&mut transaction, &scope.tenants(), hub)
-        .await?
-        .ok_or_else(|| Error::not_found("hub"))?
-        .tenant_id;
+    let tenant = carrier.lock(&mut transaction, scope, hub).await?;
     let found = store::device::lock_device(&mut transaction, &[tenant], device)
         .await?
         .ok_or_else(|| Error::not_found("device"))?;
@@ -101,18 +125,15 @@ pub async fn pair(
     Ok((row, claimed))
 }
 
-/// Parts a device from a hub.
+/// Parts a device from a hub or app.
 ///
 /// # Errors
 /// 404 when they are not paired.
-pub async fn part(app: &App, scope: &TenantScope, hub: HubId, device: DeviceId) -> Result<(), Error> {
+pub async fn part(app: &App, scope: &TenantScope, carrier: Carrier, hub: HubId, device: DeviceId) -> Result<(), Error> {
     let mut transaction = scope.begin(&app.db).await?;
-    let tenant = store::hub::lock_hub(&mut transaction, &scope.tenants(), hub)
-        .await?
-        .ok_or_else(|| Error::not_found("hub"))?
-        .tenant_id;
+    let tenant = carrier.lock(&mut transaction, scope, hub).await?;
     if !store::hub::delete_pairing(&mut transaction, tenant, hub, device).await? {
-        return Err(Error::not_found("device of this hub"));
+        return Err(Error::not_found(&format!("device of this {}", carrier.name())));
     }
     transaction.commit().await?;
     Ok(())

@@ -204,13 +204,14 @@ pub async fn find_paired_devices(
     Ok(store::hub::find_paired_devices(conn, tenant, hub, addresses).await?)
 }
 
-/// Keeps a hub's pairings from changing until the transaction ends.
+/// Keeps a hub's pairings from changing until the transaction ends; answers whether the hub may send: it and its tenant are
+/// active.
 ///
 /// # Errors
 /// The database's error.
-pub async fn hold_pairings(conn: &mut AsyncPgConnection, tenant: TenantId, hub: HubId) -> Result<(), Error> {
-    store::hub::share_hub(conn, tenant, hub).await?;
-    Ok(())
+pub async fn hold_pairings(conn: &mut AsyncPgConnection, tenant: TenantId, hub: HubId) -> Result<bool, Error> {
+    let active = store::hub::share_hub(conn, tenant, hub).await?;
+    Ok(active && tenancy::find_tenant(conn, tenant).await?.is_some_and(|owner| owner.active))
 }
 
 /// Opens a device's variables.

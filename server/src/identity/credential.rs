@@ -19,6 +19,8 @@ pub enum SourceKind {
     Hub,
     /// A vendor's cloud.
     Feed,
+    /// The installation of a phone app.
+    App,
 }
 
 impl SourceKind {
@@ -29,6 +31,7 @@ impl SourceKind {
             Self::Device => "device",
             Self::Hub => "hub",
             Self::Feed => "feed",
+            Self::App => "app",
         }
     }
 }
@@ -40,9 +43,9 @@ pub struct SourceIdentity {
     pub credential: CredentialId,
     /// Whose source it is.
     pub tenant: TenantId,
-    /// Device or hub.
+    /// Device, hub or app.
     pub kind: SourceKind,
-    /// The device's or hub's id.
+    /// The device's, hub's or installation's id.
     pub source: Uuid,
 }
 
@@ -64,7 +67,29 @@ pub async fn identify_source(conn: &mut AsyncPgConnection, hash: &TokenHash) -> 
         .await
         .optional()?;
     Ok(row.map(|(credential, tenant, kind, source)| {
-        let kind = if kind == "hub" { SourceKind::Hub } else { SourceKind::Device };
+        let kind = match kind.as_str() {
+            "hub" => SourceKind::Hub,
+            "app" => SourceKind::App,
+            _ => SourceKind::Device,
+        };
         SourceIdentity { credential, tenant, kind, source }
     }))
+}
+
+/// Whether a credential still holds; one that is nil stands for a source that something else vouches for.
+///
+/// # Errors
+/// The database's error.
+pub async fn credential_holds(conn: &mut AsyncPgConnection, credential: CredentialId) -> QueryResult<bool> {
+    if credential.0.is_nil() {
+        return Ok(true);
+    }
+    let found: Option<CredentialId> = source_credential::table
+        .filter(source_credential::id.eq(credential))
+        .filter(source_credential::revoked_at.is_null())
+        .select(source_credential::id)
+        .first(conn)
+        .await
+        .optional()?;
+    Ok(found.is_some())
 }

@@ -10,7 +10,7 @@ mod model;
 mod store;
 mod token;
 
-pub use credential::{SourceIdentity, SourceKind, identify_source};
+pub use credential::{SourceIdentity, SourceKind, credential_holds, identify_source};
 pub use extract::{Bearer, Caller, FhirCaller, authenticated};
 pub use model::{Principal, Role};
 pub use store::{CredentialRow, insert_credential, insert_token, list_credentials, revoke_credential};

@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 /// SHA-256 of a token, as stored.
 pub type TokenHash = [u8; 32];
 
-/// A new token with its hash. `prefix` is `afd` (device), `afh` (hub) or `afa` (API).
+/// A new token with its hash. `prefix` is `afd` (device), `afh` (hub), `afp` (phone app) or `afa` (API).
 ///
 /// # Errors
 /// When the machine has no randomness.

@@ -22,6 +22,7 @@ pub fn routes(config: &mut ServiceConfig) {
     config.service(post_uplink);
     super::hubs::routes(config);
     super::feeds::routes(config);
+    super::apps::routes(config);
 }
 
 /// Mounts what operators see.
@@ -29,6 +30,7 @@ pub fn api_routes(config: &mut ServiceConfig) {
     config.service(list_uplinks).service(find_uplink).service(list_quarantine).service(replay_quarantined);
     super::hubs::api_routes(config);
     super::feeds::api_routes(config);
+    super::apps::api_routes(config);
     super::held::routes(config);
     super::reassign::routes(config);
     super::trial::routes(config);

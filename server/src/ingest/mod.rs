@@ -6,6 +6,7 @@
 //! lost without being counted; every failure is kept with its reason and can be replayed; the bytes are never looked at
 //! outside a sandbox.
 
+mod apps;
 mod batch;
 mod claimed_identity;
 mod clock;
@@ -33,6 +34,7 @@ mod sources;
 mod store;
 pub mod trial;
 
+pub use apps::Seen as AppsSeen;
 pub use clock::Clocks;
 pub use commit::run as run_committer;
 pub(crate) use held::take_in;

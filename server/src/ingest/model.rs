@@ -237,6 +237,13 @@ impl TransportKey {
         }
     }
 
+    /// From an app's own id of an item; kept for three months, for a phone may lie in a drawer between the lost answer and the
+    /// next try.
+    #[must_use]
+    pub fn app_item(id: &str, received_at: DateTime<Utc>) -> Self {
+        Self { expires_at: received_at + chrono::Duration::days(90), ..Self::hub_item(id, received_at) }
+    }
+
     /// From the place of an item in a hub's payload that is in quarantine for another of its items, and may be replayed.
     #[must_use]
     pub fn payload_item(payload: UplinkId, index: usize, received_at: DateTime<Utc>) -> Self {

@@ -27,6 +27,7 @@ const GOOD_FOR: Duration = Duration::from_secs(300);
 const CHANGED: &str = "source.changed";
 const HUB_CHANGED: &str = "hub.changed";
 const HUB_DEACTIVATED: &str = "hub.deactivated";
+const APP_DEACTIVATED: &str = "app.deactivated";
 const NOT_PAIRED: &str = "hub.not-paired";
 
 /// A source that may send.
@@ -80,16 +81,16 @@ impl Sources {
     /// The device of a token. Requests with the same token that arrive together ask the database once.
     ///
     /// # Errors
-    /// 401 for a token that is not known or revoked; 403 for a deactivated device; 422 for a hub's token.
+    /// 401 for a token that is not known or revoked; 403 for a deactivated device, and for a hub's or app's token.
     pub async fn device(&self, app: &App, token: &str) -> Result<Arc<KnownSource>, Error> {
         let hash: TokenHash = Sha256::digest(token.as_bytes()).into();
         self.known.try_get_with(hash, look_up(app, &hash)).await.map_err(|shared: Arc<Error>| shared.again())
     }
 
-    /// The hub of a token.
+    /// The hub or app of a token.
     ///
     /// # Errors
-    /// 401 for a token that is not known or revoked; 403 for a deactivated hub, and for a device's token.
+    /// 401 for a token that is not known or revoked; 403 for a deactivated hub or app, and for a device's token.
     pub(super) async fn hub(&self, app: &App, token: &str) -> Result<Arc<KnownHub>, Error> {
         let hash: TokenHash = Sha256::digest(token.as_bytes()).into();
         self.hubs.try_get_with(hash, look_up_hub(app, &hash)).await.map_err(|shared: Arc<Error>| shared.again())
@@ -152,7 +153,7 @@ async fn look_up_hub(app: &App, hash: &TokenHash) -> Result<Arc<KnownHub>, Error
     let identity = identify_source(&mut transaction, hash).await?;
     transaction.commit().await?;
     let identity = identity.ok_or_else(unknown)?;
-    if identity.kind != SourceKind::Hub {
+    if !matches!(identity.kind, SourceKind::Hub | SourceKind::App) {
         return Err(Error::new(
             Kind::Forbidden,
             "source.device",
@@ -164,7 +165,7 @@ async fn look_up_hub(app: &App, hash: &TokenHash) -> Result<Arc<KnownHub>, Error
     transaction.commit().await?;
     let hub = hub.ok_or_else(unknown)?;
     if !hub.active {
-        return Err(hub_deactivated());
+        return Err(carrier_deactivated(identity.kind));
     }
     Ok(Arc::new(KnownHub { identity, hub }))
 }
@@ -174,11 +175,11 @@ async fn look_up(app: &App, hash: &TokenHash) -> Result<Arc<KnownSource>, Error>
     let identity = identify_source(&mut transaction, hash).await?;
     transaction.commit().await?;
     let identity = identity.ok_or_else(unknown)?;
-    if identity.kind == SourceKind::Hub {
+    if matches!(identity.kind, SourceKind::Hub | SourceKind::App) {
         return Err(Error::new(
             Kind::Forbidden,
             "source.hub",
-            "This token belongs to a hub, which speaks for many devices: send to /ingest/v1/hubs/uplinks.",
+            "This token belongs to a hub or app, which speaks for many devices: send to /ingest/v1/hubs/uplinks.",
         ));
     }
     let mut transaction = TenantScope::one(identity.tenant).begin(&app.db).await?;
@@ -206,9 +207,21 @@ pub(super) fn hub_deactivated() -> Error {
     Error::forbidden(HUB_DEACTIVATED, "This hub is deactivated: nothing was kept. Activate it, then send again.")
 }
 
-/// Whether the commit said [`hub_deactivated`].
+fn app_deactivated() -> Error {
+    Error::forbidden(
+        APP_DEACTIVATED,
+        "This app is deactivated by the clinic: nothing was kept. Keep what is not sent; it is taken when the app is activated again.",
+    )
+}
+
+/// What a source that carries devices is told when it was deactivated while it sent.
+pub(super) fn carrier_deactivated(kind: SourceKind) -> Error {
+    if kind == SourceKind::App { app_deactivated() } else { hub_deactivated() }
+}
+
+/// Whether the commit said [`carrier_deactivated`].
 pub(super) fn is_hub_deactivated(error: &Error) -> bool {
-    error.code() == HUB_DEACTIVATED
+    matches!(error.code(), HUB_DEACTIVATED | APP_DEACTIVATED)
 }
 
 /// A hub's payload was read with settings that were changed meanwhile.

@@ -7,6 +7,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use anyhow::{Context, anyhow, bail};
+use aws_lc_rs::hmac;
 use chacha20poly1305::aead::{Aead, KeyInit, Payload};
 use chacha20poly1305::{XChaCha20Poly1305, XNonce};
 use sha2::{Digest, Sha256};
@@ -91,11 +92,17 @@ impl fmt::Display for SealedBy {
 struct Key {
     id: KeyId,
     cipher: XChaCha20Poly1305,
+    fingerprints: hmac::Key,
 }
 
 impl Key {
     fn new(key: &[u8; 32]) -> Self {
-        Self { id: KeyId::of(key), cipher: XChaCha20Poly1305::new(key.into()) }
+        let derived = Sha256::new().chain_update(b"afferent fingerprints\0").chain_update(key).finalize();
+        Self {
+            id: KeyId::of(key),
+            cipher: XChaCha20Poly1305::new(key.into()),
+            fingerprints: hmac::Key::new(hmac::HMAC_SHA256, &derived),
+        }
     }
 }
 
@@ -157,6 +164,19 @@ impl Sealer {
             .encrypt(XNonce::from_slice(&nonce), Payload { msg: secret, aad: place.as_bytes() })
             .map_err(|_opaque| anyhow!("a secret could not be sealed"))?;
         Ok([&self.current_prefix()[..], &nonce, &sealed].concat())
+    }
+
+    /// HMAC-SHA-256 of a short secret under the current key, for a purpose: what it was can be looked up and compared, but
+    /// not guessed by who has the database alone. Another key, another fingerprint: only for what lives briefly.
+    #[must_use]
+    pub fn fingerprint(&self, purpose: &str, secret: &[u8]) -> [u8; 32] {
+        let mut context = hmac::Context::with_key(&self.current.fingerprints);
+        context.update(purpose.as_bytes());
+        context.update(&[0]);
+        context.update(secret);
+        let mut fingerprint = [0; 32];
+        fingerprint.iter_mut().zip(context.sign().as_ref()).for_each(|(to, from)| *to = *from);
+        fingerprint
     }
 
     /// Opens what [`Sealer::seal`] made for the same place, with the current key or a previous one.
@@ -225,6 +245,16 @@ mod tests {
     fn the_secret_does_not_appear_in_the_box() {
         let sealed = Sealer::new(&[7; 32]).seal("p", b"a long enough secret").unwrap();
         assert!(!sealed.windows(6).any(|window| window == b"secret"));
+    }
+
+    #[test]
+    fn a_fingerprint_needs_key_purpose_and_secret() {
+        let sealer = Sealer::new(&[7; 32]);
+        let fingerprint = sealer.fingerprint("pairing", b"ABCD");
+        assert_eq!(fingerprint, sealer.clone().fingerprint("pairing", b"ABCD"));
+        assert_ne!(fingerprint, sealer.fingerprint("pairing", b"ABCE"));
+        assert_ne!(fingerprint, sealer.fingerprint("other", b"ABCD"));
+        assert_ne!(fingerprint, Sealer::new(&[8; 32]).fingerprint("pairing", b"ABCD"));
     }
 
     #[test]

@@ -148,6 +148,7 @@ async fn fill(app: &TestApp, clinic: &crate::support::Clinic) {
     assert!(answer.status.is_success(), "{}", answer.text);
     let feed = json!({ "tenant": clinic.tenant, "name": "cloud", "format": "fitbit", "authentication": { "kind": "query", "parameter": "key" }, "active": true });
     clinic.admin.post("/api/v1/feeds", feed).await.expect(201);
+    crate::apps::Phone::pair(clinic).await;
     // What a device sent that is not paired with its hub.
     let gateway = clinic.hub("any-hub", "H2").await;
     gateway.send(json!([{ "device": "AA:BB:CC:DD:EE:FF", "channel": "2A9D", "hex": "00b036" }])).await.expect(202);

@@ -57,6 +57,10 @@ typed_ids! {
     ActivationId,
     /// An API token of a script or system.
     ApiTokenId,
+    /// An app on one phone; also the id of its row among what carries devices.
+    AppInstallationId,
+    /// A code by which a phone becomes an installation.
+    AppPairingId,
     /// Who wore a device when.
     AssignmentId,
     /// A source's credential.
@@ -85,6 +89,13 @@ typed_ids! {
     TenantId,
     /// One received payload.
     UplinkId,
+}
+
+impl From<AppInstallationId> for HubId {
+    /// An installation is one of the things that carry devices, under the same id.
+    fn from(installation: AppInstallationId) -> Self {
+        Self(installation.0)
+    }
 }
 
 impl From<FeedId> for HubId {

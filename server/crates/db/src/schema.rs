@@ -2,7 +2,7 @@
 #![allow(missing_docs, clippy::doc_markdown)]
 
 diesel::table! {
-    /// Periods in which a device, hub or feed was active, from the first day: billing rests on them.
+    /// Periods in which a device, hub, feed or app was active, from the first day: billing rests on them.
     activation (tenant_id, id) {
         tenant_id -> Uuid,
         id -> Uuid,
@@ -24,6 +24,44 @@ diesel::table! {
         created_at -> Timestamptz,
         expires_at -> Nullable<Timestamptz>,
         revoked_at -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
+    /// An app on one phone. Its name, zone, activity and devices are those of its row in hub.
+    app_installation (tenant_id, id) {
+        tenant_id -> Uuid,
+        id -> Uuid,
+        /// What the app says it is.
+        app_name -> Nullable<Text>,
+        app_version -> Nullable<Text>,
+        platform -> Nullable<Text>,
+        /// Whose phone it is, as staff noted it. Never decides whose a reading is: assignments of devices do.
+        patient_id -> Nullable<Text>,
+        /// When it last showed its token, to the minute.
+        last_seen_at -> Nullable<Timestamptz>,
+        /// When it was cut off for good.
+        revoked_at -> Nullable<Timestamptz>,
+    }
+}
+
+diesel::table! {
+    /// Codes by which a phone becomes an installation: short-lived, for one phone, made by staff.
+    app_pairing (tenant_id, id) {
+        tenant_id -> Uuid,
+        id -> Uuid,
+        /// HMAC-SHA-256 of the code under the server's key; gone when the code is used or cancelled.
+        code_hash -> Nullable<Bytea>,
+        name -> Nullable<Text>,
+        patient_id -> Nullable<Text>,
+        time_zone -> Nullable<Text>,
+        /// Who made it.
+        token_id -> Uuid,
+        created_at -> Timestamptz,
+        expires_at -> Timestamptz,
+        cancelled_at -> Nullable<Timestamptz>,
+        redeemed_at -> Nullable<Timestamptz>,
+        installation_id -> Nullable<Uuid>,
     }
 }
 
@@ -302,7 +340,7 @@ diesel::table! {
 }
 
 diesel::table! {
-    /// What carries many devices: a gateway, or a vendor's cloud (feed).
+    /// What carries many devices: a gateway, a vendor's cloud (feed), or the installation of a phone app (app).
     hub (tenant_id, id) {
         tenant_id -> Uuid,
         id -> Uuid,
@@ -316,7 +354,7 @@ diesel::table! {
         /// The hub decoder's variables (handle map …), sealed by the server's key; JSON object of strings inside.
         variables_sealed -> Nullable<Bytea>,
         variables_version -> Integer,
-        /// hub: a gateway with tokens of its own; feed: a vendor's cloud, see the table feed.
+        /// hub: a gateway with tokens of its own; feed: a vendor's cloud, see the table feed; app: a phone, see the table app_installation.
         kind -> Text,
     }
 }
@@ -741,6 +779,8 @@ diesel::table! {
 diesel::allow_tables_to_appear_in_same_query!(
     activation,
     api_token,
+    app_installation,
+    app_pairing,
     assignment,
     assignment_history,
     concept,

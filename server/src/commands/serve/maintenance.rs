@@ -32,6 +32,7 @@ pub async fn run(app: Arc<App>, stop: CancellationToken) {
             app.ingest_limits.forget_quiet();
             app.api_limits.forget_quiet();
             app.guess_limits.forget_quiet();
+            app.pairing_limits.forget_quiet();
         }
         tokio::select! {
             () = stop.cancelled() => return,

@@ -2,6 +2,7 @@
 
 mod demo;
 pub mod maintenance;
+pub mod phone_app;
 pub mod status;
 
 use std::net::{SocketAddr, TcpListener};

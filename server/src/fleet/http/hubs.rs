@@ -15,8 +15,9 @@ use super::{Activation, created, present, reach, reach_to_change};
 use crate::app::{App, AppData};
 use crate::error::{ApiResult, Error, Problems};
 use crate::fleet::model::hub_variables_place;
+use crate::fleet::register_hub::{self, Carrier};
 use crate::fleet::store::hub::{HubRow, PairingRow};
-use crate::fleet::{activate, change_hub, register_hub, source, store};
+use crate::fleet::{activate, change_hub, source, store};
 use crate::identity::Caller;
 use crate::platform::page::{Page, PageQuery};
 
@@ -150,6 +151,18 @@ fn view(app: &App, row: HubRow) -> Result<Hub, Error> {
         created_at: row.created_at,
         updated_at: row.updated_at,
     })
+}
+
+impl Pairing {
+    /// From a body, which may be empty.
+    pub fn read(body: &[u8]) -> Result<Self, Error> {
+        if body.is_empty() {
+            return Ok(Self::default());
+        }
+        serde_json::from_slice(body).map_err(|_detail| {
+            Error::invalid("body.json", "The body is empty, or JSON such as {\"address\": \"AA:BB:CC:DD:EE:FF\"}.")
+        })
+    }
 }
 
 impl From<PairingRow> for HubDevice {
@@ -298,15 +311,10 @@ async fn pair_hub_device(
     body: Bytes,
 ) -> ApiResult<Json<HubDevice>> {
     let scope = reach_to_change(&caller, &app, "hub").await?;
-    let pairing = if body.is_empty() {
-        Pairing::default()
-    } else {
-        serde_json::from_slice(&body).map_err(|_detail| {
-            Error::invalid("body.json", "The body is empty, or JSON such as {\"address\": \"AA:BB:CC:DD:EE:FF\"}.")
-        })?
-    };
+    let pairing = Pairing::read(&body)?;
     let (hub, device) = path.into_inner();
-    let (row, claimed) = register_hub::pair(&app, &scope, hub, device, pairing.address.as_deref()).await?;
+    let (row, claimed) =
+        register_hub::pair(&app, &scope, Carrier::Hub, hub, device, pairing.address.as_deref()).await?;
     Ok(Json(HubDevice { claimed: (claimed > 0).then_some(claimed), ..row.into() }))
 }
 
@@ -316,6 +324,6 @@ async fn pair_hub_device(
 async fn part_hub_device(caller: Caller, app: AppData, path: Path<(HubId, DeviceId)>) -> ApiResult<HttpResponse> {
     let scope = reach_to_change(&caller, &app, "hub").await?;
     let (hub, device) = path.into_inner();
-    register_hub::part(&app, &scope, hub, device).await?;
+    register_hub::part(&app, &scope, Carrier::Hub, hub, device).await?;
     Ok(HttpResponse::NoContent().finish())
 }

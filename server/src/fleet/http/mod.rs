@@ -14,6 +14,7 @@ use serde::{Deserialize as _, Deserializer, Serialize};
 use utoipa::ToSchema;
 use utoipa_actix_web::service_config::ServiceConfig;
 
+pub(in crate::fleet) use self::hubs::{HubDevice, Pairing};
 use super::store::activation::ActivationRow;
 use crate::app::AppData;
 use crate::error::Error;
@@ -27,6 +28,7 @@ pub fn routes(config: &mut ServiceConfig) {
     assignments::routes(config);
     hubs::routes(config);
     super::feeds::routes(config);
+    super::apps::routes(config);
 }
 
 /// A period of activity.

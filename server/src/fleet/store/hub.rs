@@ -114,16 +114,18 @@ pub async fn lock_hub(conn: &mut AsyncPgConnection, tenants: &[TenantId], id: Hu
     Ok(lock_carrier(conn, tenants, id).await?.filter(|row| row.kind == HUB))
 }
 
-/// Keeps a hub's pairings from changing until the transaction ends: whoever changes one locks the hub.
-pub async fn share_hub(conn: &mut AsyncPgConnection, tenant: TenantId, id: HubId) -> QueryResult<()> {
-    hub::table
+/// Keeps a hub and its pairings from changing until the transaction ends: whoever changes one locks the hub. Answers
+/// whether it is active.
+pub async fn share_hub(conn: &mut AsyncPgConnection, tenant: TenantId, id: HubId) -> QueryResult<bool> {
+    let active: Option<bool> = hub::table
         .filter(hub::tenant_id.eq(tenant))
         .filter(hub::id.eq(id))
-        .select(hub::id)
+        .select(hub::active)
         .for_share()
-        .load::<HubId>(conn)
+        .first(conn)
         .await
-        .map(|_rows| ())
+        .optional()?;
+    Ok(active.unwrap_or(false))
 }
 
 /// Hubs of the tenants after an id, in order of creation.

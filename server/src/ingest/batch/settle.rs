@@ -193,7 +193,7 @@ pub(super) fn early_answers(
             Some(Refusal::Revoked) => Some(Err(sources::unknown())),
             Some(Refusal::Inactive) => Some(Err(sources::deactivated())),
             Some(Refusal::Changed) => Some(Err(sources::changed())),
-            Some(Refusal::HubInactive) => Some(Err(sources::hub_deactivated())),
+            Some(Refusal::HubInactive) => Some(Err(sources::carrier_deactivated(submission.source.kind))),
             Some(Refusal::HubChanged) => Some(Err(sources::hub_changed())),
             Some(Refusal::NotPaired) => Some(Err(sources::not_paired())),
             None => repeated(submission, taken),

@@ -10,9 +10,10 @@ use super::store::{self, Bounds, NewQuarantine, NewUnclaimed, NewUplink};
 use crate::app::App;
 use crate::error::Error;
 use crate::fleet::{find_paired_devices, hold_pairings};
+use crate::identity::credential_holds;
 use crate::ingest::commit::Failure;
 use crate::ingest::model::{Received, digest};
-use crate::ingest::sources::KnownHub;
+use crate::ingest::sources::{self, KnownHub};
 
 /// What may be open behind one hub: items, bytes, addresses. A scanning gateway hears every device that passes by.
 const MOST: Bounds = Bounds { items: 10_000, bytes: 32 << 20, addresses: 500 };
@@ -123,12 +124,19 @@ pub(super) enum Fate {
 /// Keeps items until somebody claims them; answers in their order.
 ///
 /// # Errors
-/// The database's error; nothing is kept then.
+/// 401 and 403 when the hub may not send any more; the database's error. Nothing is kept then.
 pub(super) async fn keep(app: &App, hub: &KnownHub, items: &[Nobodys]) -> Result<Vec<Fate>, Error> {
     let (tenant, id) = (hub.hub.tenant, hub.hub.id);
     let mut transaction = TenantScope::one(tenant).begin(&app.db).await?;
     // Behind this lock nobody is paired: what is kept now is seen by the next pairing, which claims it.
-    hold_pairings(&mut transaction, tenant, id).await?;
+    let active = hold_pairings(&mut transaction, tenant, id).await?;
+    // Nothing here goes through the group commit, which would ask this: what is remembered of the hub may be minutes old.
+    if !credential_holds(&mut transaction, hub.identity.credential).await? {
+        return Err(sources::unknown());
+    }
+    if !active {
+        return Err(sources::carrier_deactivated(hub.identity.kind));
+    }
     let addresses: BTreeSet<String> = items.iter().map(|item| item.address.clone()).collect();
     let addresses: Vec<String> = addresses.into_iter().collect();
     let paired = find_paired_devices(&mut transaction, tenant, id, &addresses).await?;

@@ -23,5 +23,5 @@ pub(super) use receive_hub_uplink::{receive_known, take_envelope, take_payload};
 pub(super) use replay::replay;
 pub(super) use split::Parts;
 pub(super) use store::{UnclaimedRow, list_unclaimed as list_kept};
-pub(super) use unclaimed::{Discard, Discarded, discard_kept};
+pub(super) use unclaimed::{Discard, Discarded, UnclaimedDevices, discard_kept, view as view_unclaimed};
 pub use unclaimed::{claim_kept, routes as api_routes, run as run_claims};

@@ -12,6 +12,8 @@ use super::process::{Origin, process};
 use super::split::{Parts, Split, split};
 use crate::app::App;
 use crate::error::{Error, Kind};
+use crate::identity::SourceKind;
+use crate::ingest::apps;
 use crate::ingest::envelope::ENVELOPE;
 use crate::ingest::intake::Ticket;
 use crate::ingest::model::{Received, TransportKey};
@@ -73,6 +75,7 @@ async fn receive_from(
     let (body, ticket) = body.await?;
     let received_at = app.clock.now();
     let answer = read_as(app, &hub, upload, &body, received_at, &ticket).await;
+    apps::saw(app, &hub.identity).await;
     if answer.as_ref().is_err_and(sources::is_hub_changed) {
         // Nothing holds of what was read with the old settings: once more with those of now.
         app.sources.forget(&upload.token).await;
@@ -101,6 +104,13 @@ async fn read_as(
             ));
         }
         return take_envelope(app, hub, body, received_at, key).await;
+    }
+    if hub.identity.kind == SourceKind::App {
+        return Err(Error::new(
+            Kind::Unsupported,
+            "app.media-type",
+            format!("An app sends frames of its devices as {ENVELOPE}."),
+        ));
     }
     let received = received(upload, body, media_type, received_at)?;
     take_payload(app, hub, &received, key, ticket).await
@@ -161,7 +171,8 @@ fn answer(received: Option<&Received>, reason: Option<String>, items: Vec<ItemRe
 pub(super) fn item_key(origin: &Origin<'_>, index: usize, item: &Item) -> Option<TransportKey> {
     let at: DateTime<Utc> = origin.received_at;
     if let Some(id) = &item.id {
-        return Some(TransportKey::hub_item(id, at));
+        let is_app = origin.hub.identity.kind == SourceKind::App;
+        return Some(if is_app { TransportKey::app_item(id, at) } else { TransportKey::hub_item(id, at) });
     }
     if let Some(key) = origin.idempotency_key {
         return Some(TransportKey::idempotency(&format!("{key}#{index}"), at));

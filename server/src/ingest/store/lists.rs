@@ -204,7 +204,7 @@ pub async fn received_uplink(
     received_at: DateTime<Utc>,
 ) -> QueryResult<Option<KeptUplink>> {
     let row: Option<KeptRow> = diesel::sql_query(
-        "SELECT tenant_id, received_at, device_id, CASE WHEN source_kind IN ('hub', 'feed') AND device_id IS NULL THEN source_id END AS hub_id, captured_at, channel, content_type, body_hash \
+        "SELECT tenant_id, received_at, device_id, CASE WHEN source_kind IN ('hub', 'feed', 'app') AND device_id IS NULL THEN source_id END AS hub_id, captured_at, channel, content_type, body_hash \
          FROM uplink WHERE tenant_id = $1 AND id = $2 AND received_at = $3",
     )
     .bind::<SqlUuid, _>(tenant)
@@ -223,7 +223,7 @@ pub async fn kept_uplink(
     id: UplinkId,
 ) -> QueryResult<Option<KeptUplink>> {
     let row: Option<KeptRow> = diesel::sql_query(
-        "SELECT u.tenant_id, u.received_at, u.device_id, CASE WHEN u.source_kind IN ('hub', 'feed') AND u.device_id IS NULL THEN u.source_id END AS hub_id, \
+        "SELECT u.tenant_id, u.received_at, u.device_id, CASE WHEN u.source_kind IN ('hub', 'feed', 'app') AND u.device_id IS NULL THEN u.source_id END AS hub_id, \
                 u.captured_at, u.channel, u.content_type, u.body_hash \
          FROM quarantine q JOIN uplink u ON u.tenant_id = q.tenant_id AND u.id = q.uplink_id AND u.received_at = q.received_at \
          WHERE q.tenant_id = ANY($1) AND q.uplink_id = $2 AND q.state = 'open'",

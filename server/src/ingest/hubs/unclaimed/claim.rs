@@ -130,7 +130,8 @@ async fn submission(
     joining::begun_before(app, &source, &mut submission).await?;
     // Should the hub send it again, it is known by the key that it was kept under.
     if let Ok(key) = <[u8; 32]>::try_from(row.item_key.as_slice()) {
-        let expires_at = row.received_at + TimeDelta::days(7);
+        // As long as an app's: a hub's keeps for a week, and may keep for longer.
+        let expires_at = row.received_at + TimeDelta::days(90);
         submission.keys.push(TransportKey { key, sent_at: row.received_at, expires_at, chosen: true });
     }
     Ok(submission)

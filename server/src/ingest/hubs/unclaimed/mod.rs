@@ -8,7 +8,7 @@ use diesel::QueryResult;
 use diesel_async::AsyncPgConnection;
 
 pub use claim::run;
-pub use http::{Discard, Discarded, discard_kept, routes};
+pub use http::{Discard, Discarded, UnclaimedDevices, discard_kept, routes, view};
 
 use super::store;
 

@@ -1,0 +1,12 @@
+DROP TABLE app_pairing;
+DROP TABLE app_installation;
+DELETE FROM activation WHERE source_kind = 'app';
+ALTER TABLE activation DROP CONSTRAINT activation_source_kind_check;
+ALTER TABLE activation ADD CONSTRAINT activation_source_kind_check CHECK (source_kind IN ('device', 'hub', 'feed'));
+DELETE FROM source_credential WHERE source_kind = 'app';
+ALTER TABLE source_credential DROP CONSTRAINT source_credential_source_kind_check;
+ALTER TABLE source_credential ADD CONSTRAINT source_credential_source_kind_check CHECK (source_kind IN ('device', 'hub'));
+DELETE FROM unclaimed_item WHERE hub_id IN (SELECT id FROM hub WHERE kind = 'app');
+DELETE FROM hub WHERE kind = 'app';
+ALTER TABLE hub DROP CONSTRAINT hub_kind_check;
+ALTER TABLE hub ADD CONSTRAINT hub_kind_check CHECK (kind IN ('hub', 'feed'));
