@@ -37,7 +37,8 @@ build: setup ## build the optimised server with the bundled decoders: ./bin/affe
 	@mv bin/afferent.new bin/afferent
 	@printf 'built %s (%s)\n' bin/afferent "$$(du -h bin/afferent | cut -f1)"
 
-test: setup ## run every test, on real PostgreSQL servers of their own
+test: ## run every test, on real PostgreSQL servers of their own (and in a real Chromium)
+	@scripts/setup --tests
 	@cargo test --locked --workspace --no-fail-fast
 
 soak: setup ## the long fault suites: 210 kills over HTTP, 120 over MQTT, some twenty minutes (ARGS="kills=50 seed=7"; docs/faults.md)

@@ -48,13 +48,19 @@ function element(name, properties = {}, ...children) {
   return made;
 }
 
-function card(title, time, kind, text, ...buttons) {
-  const head = element("div", { className: "head" }, element("strong", { textContent: title }));
-  if (time) head.append(element("time", { dateTime: time, textContent: when.format(new Date(time)) }));
-  const made = element("li", {}, head, element("div", { className: `what ${kind}`, textContent: text }));
+function card(head, kind, text, ...buttons) {
+  const made = element("li", {}, ...head, element("div", { className: `what ${kind}`, textContent: text }));
   if (buttons.length > 0) made.append(element("div", { className: "row" }, ...buttons));
   return made;
 }
+
+// What was measured, when, and with which device.
+const headOf = (item) => [
+  element("div", { className: "head" },
+    element("strong", { textContent: bluetooth.titleOf(item.channel) }),
+    element("time", { dateTime: item.capturedAt, textContent: when.format(new Date(item.capturedAt)) })),
+  element("div", { className: "what", textContent: item.label }),
+];
 
 function button(text, described, action) {
   const made = element("button", { type: "button", className: "plain small", textContent: text });
@@ -63,7 +69,7 @@ function button(text, described, action) {
   return made;
 }
 
-const titleOf = (item) => `${bluetooth.titleOf(item.channel)} · ${item.label}`;
+const titleOf = (item) => `${bluetooth.titleOf(item.channel)}, ${item.label}`;
 
 // ── What is shown ────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -86,7 +92,7 @@ async function drawNow() {
   drawStatus(pairing, items);
   by("arrived").hidden = !pairing;
   by("arrived-none").hidden = record.length > 0;
-  by("arrived-list").replaceChildren(...record.slice(0, SHOWN).map((entry) => card(titleOf(entry), entry.capturedAt, ...outcomeOf(entry))));
+  by("arrived-list").replaceChildren(...record.slice(0, SHOWN).map((entry) => card(headOf(entry), ...outcomeOf(entry))));
   by("device-list").replaceChildren(...[...listeners.values()].map(deviceCard));
 }
 
@@ -100,12 +106,12 @@ function drawQueue(items, pairing) {
   by("waiting-list").replaceChildren(...waiting.slice(0, SHOWN).map((item) => {
     const elsewhere = pairing && item.tenant !== pairing.tenant?.id;
     const text = elsewhere ? "Measured for another clinic: it is not sent to this one." : item.reason ?? "Kept on this phone.";
-    return elsewhere ? card(titleOf(item), item.capturedAt, "warn", text, remover(item)) : card(titleOf(item), item.capturedAt, "", text);
+    return elsewhere ? card(headOf(item), "warn", text, remover(item)) : card(headOf(item), "", text);
   }));
   by("refused").hidden = refused.length === 0;
   by("refused-count").textContent = refused.length;
   by("refused-list").replaceChildren(
-    ...refused.slice(0, SHOWN).map((item) => card(titleOf(item), item.capturedAt, "bad", item.reason ?? `Status ${item.status}`, remover(item))),
+    ...refused.slice(0, SHOWN).map((item) => card(headOf(item), "bad", item.reason ?? `Status ${item.status}`, remover(item))),
   );
 }
 
@@ -154,7 +160,8 @@ function deviceCard(listener) {
     await store.removeName(listener.device.id, listener.tenant);
     draw();
   });
-  return card(listener.name.label, null, kind, text + more, stop, rename);
+  const head = element("div", { className: "head" }, element("strong", { textContent: listener.name.label }));
+  return card([head], kind, text + more, stop, rename);
 }
 
 function changed() {
@@ -186,11 +193,15 @@ async function knownName(device, tenant) {
   const chosen = await store.nameOf(device.id, tenant);
   if (!chosen) return undefined;
   const current = ((await store.setting("pairing")).devices ?? []).find((entry) => entry.named === chosen.named);
-  if (current) return nameFrom(current);
+  if (current) return nameFrom(device, current);
   return chosen.stranger ? chosen : undefined;
 }
 
-const nameFrom = (entry) => ({ named: entry.named, label: `${entry.title}, ${entry.serial}`, channels: sigChannels(entry.channels) });
+const nameFrom = (device, entry) => ({
+  named: entry.named,
+  label: `${device.name || entry.title}, serial number ${entry.serial}`,
+  channels: sigChannels(entry.channels),
+});
 
 // A model may also speak on channels that are no characteristic of the SIG; then it is not narrowed.
 const sigChannels = (channels) => (channels.every((channel) => /^2A[0-9A-F]{2}$/.test(channel)) ? channels : []);
@@ -199,8 +210,8 @@ async function askName(device) {
   const { devices = [] } = await store.setting("pairing");
   const stranger = bluetooth.strangersName(device);
   const claimed = devices.find((entry) => entry.named === stranger);
-  if (claimed) return keepName(device, nameFrom(claimed));
-  const choices = devices.map((entry) => ({ title: entry.title, detail: `Serial number ${entry.serial}`, name: nameFrom(entry) }));
+  if (claimed) return keepName(device, nameFrom(device, claimed));
+  const choices = devices.map((entry) => ({ title: entry.title, detail: `Serial number ${entry.serial}`, name: nameFrom(device, entry) }));
   choices.push({
     title: "None of these",
     detail: `What it measures waits at the clinic until it is paired as “${stranger}”.`,

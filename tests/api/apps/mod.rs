@@ -1,5 +1,6 @@
 //! Phone apps: codes, installations, what they relay, and the reference app in a real browser.
 
+mod browser;
 mod pairing;
 mod relaying;
 mod stopping;

@@ -1,6 +1,7 @@
 //! What tests start with: a database of their own, a server in front of it, and actors that call it.
 
 mod actors;
+mod chromium;
 mod cluster;
 mod fake_ehr;
 mod mosquitto;
@@ -12,6 +13,7 @@ mod script;
 mod tcp_proxy;
 
 pub use actors::{Actor, Answer, Clinic, Hub};
+pub use chromium::{Chromium, Page};
 pub use cluster::{TestDatabase, connect, fresh_database};
 pub use fake_ehr::{FakeEhr, Fault};
 pub use mosquitto::{Mosquitto, Wish as BrokerWish};
