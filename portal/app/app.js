@@ -148,7 +148,7 @@ function drawStatus(pairing, items) {
 
 function deviceCard(listener) {
   const [kind, text] = STATES[listener.state];
-  const more = listener.problem && listener.state === "failed" ? ` ${listener.problem}` : "";
+  const more = listener.problem && ["failed", "listening"].includes(listener.state) ? ` ${listener.problem}` : "";
   const stop = button("Disconnect", listener.name.label, () => {
     listener.stop();
     listeners.delete(listener.device.id);
@@ -262,8 +262,14 @@ async function pair(event) {
   by("pair-problem").textContent = "";
   submit.disabled = true;
   try {
-    await clinic.pair(by("code").value);
+    const { tenant } = await clinic.pair(by("code").value);
     by("code").value = "";
+    // What is measured from now on is this clinic's.
+    for (const [id, listener] of listeners) {
+      if (listener.tenant === tenant.id) continue;
+      listener.stop();
+      listeners.delete(id);
+    }
     await clinic.refresh();
     sender.now();
   } catch (error) {

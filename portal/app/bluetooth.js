@@ -47,6 +47,9 @@ export function strangersName(device) {
 
 // One device that is listened to.
 export class Listener {
+  // Characteristics that are listened to already: a browser may give the same ones again after a connection was lost.
+  #heard = new WeakSet();
+
   // `name` is { named, label, channels }: how items name the device, what people call it, and the channels of its model
   // (none for all). `tell` is called whenever its state changes, `captured` after each value that is safely kept.
   constructor(device, name, tenant, { tell, captured }) {
@@ -59,10 +62,11 @@ export class Listener {
     this.#become("connecting", this.problem);
     try {
       const server = await this.device.gatt.connect();
+      this.problem = "";
       const count = await this.#subscribe(server);
       if (count === 0) throw new Error("It has no measurement that the clinic can read from it.");
       this.tries = 0;
-      this.#become("listening", "");
+      this.#become("listening", this.problem);
     } catch (error) {
       if (!this.device.gatt.connected) return this.#again(error.message);
       this.#become("failed", error.message);
@@ -98,11 +102,14 @@ export class Listener {
       for (const channel of wanted) {
         const characteristic = await service.getCharacteristic(channel).catch(absent);
         if (!characteristic) continue;
-        characteristic.addEventListener("characteristicvaluechanged", (event) => this.#keep(channelName(channel), event.target.value));
+        if (!this.#heard.has(characteristic)) {
+          characteristic.addEventListener("characteristicvaluechanged", (event) => this.#keep(channelName(channel), event.target.value));
+          this.#heard.add(characteristic);
+        }
         await characteristic.startNotifications();
         count += 1;
       }
-      if (control) await askForRecords(service, control);
+      if (control) await this.#askForRecords(service, control);
     }
     return count;
   }
@@ -111,7 +118,21 @@ export class Listener {
     return !this.name.channels?.length || this.name.channels.includes(channel);
   }
 
+  // What the device stored while nobody listened. That it cannot be asked is told, and hinders nothing else.
+  async #askForRecords(service, control) {
+    try {
+      const point = await service.getCharacteristic(control).catch(absent);
+      if (!point) return;
+      // Its answers are no measurements; without subscribing to them a meter refuses the request.
+      await point.startNotifications();
+      await point.writeValueWithResponse(ALL_RECORDS);
+    } catch (error) {
+      this.problem = `It could not be asked for what it stored: ${error.message}`;
+    }
+  }
+
   async #keep(channel, value) {
+    if (this.stopped) return;
     // First the time, then the bytes: the browser uses the same buffer for the next value.
     const capturedAt = new Date().toISOString();
     const bytes = new Uint8Array(value.buffer.slice(value.byteOffset, value.byteOffset + value.byteLength));
@@ -126,14 +147,6 @@ export class Listener {
     }
     this.captured(item);
   }
-}
-
-async function askForRecords(service, control) {
-  const point = await service.getCharacteristic(control).catch(absent);
-  if (!point) return;
-  // Its answers are no measurements; without subscribing to them a meter refuses the request.
-  await point.startNotifications();
-  await point.writeValueWithResponse(ALL_RECORDS);
 }
 
 // A device has the services that it has.

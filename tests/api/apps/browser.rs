@@ -67,6 +67,9 @@ impl Handset {
     async fn connect(&self, called: &str, place: usize) {
         self.page.click("#connect").await;
         self.page.shows("#which-found", called).await;
+        if let Some(folder) = pictures() {
+            self.page.picture(&folder.join("which.png")).await;
+        }
         self.page.click(&format!("#which input[value='{place}']")).await;
         self.page.click("#which button[value='choose']").await;
         self.page.shows("#device-list", "Connected. Measure now.").await;
@@ -277,6 +280,54 @@ async fn a_glucose_meter_is_asked_for_its_records_and_a_stranger_is_claimed_by_i
     handset.page.shows("#device-list", "Not connected").await;
     handset.page.value(&format!("radio.power('{METER}', true)")).await;
     handset.page.shows("#device-list", "Connected. Measure now.").await;
+    let mut next = measurement;
+    (next[1], next[7]) = (2, 9);
+    handset.measure(METER, 0x2a18, &next).await;
+    handset.page.shows("#arrived-list", "Arrived.").await;
+    let record = handset.page.value("document.querySelectorAll('#arrived-list li').length").await;
+    assert_eq!(record, 2, "a value is kept once, however often it was connected");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_measured_for_one_clinic_is_not_sent_to_another() {
+    let (handset, phone, scale) = Handset::with_scale().await;
+    handset.clinic.admin.post(&format!("{phone}/revoke"), json!({})).await.expect(200);
+    let taken = handset.measure(SCALE, 0x2a9d, &seventy_kilograms()).await;
+    handset.page.shows("#status", "no longer paired").await;
+    // The phone goes to somebody of another clinic.
+    let other = handset.app.clinic("South Clinic").await;
+    let pairing = other.admin.post("/api/v1/app-pairings", json!({ "name": "Phone 2" })).await.expect(201);
+    handset
+        .page
+        .value(&format!("document.querySelector('#code').value = '{}'", pairing["code"].as_str().unwrap()))
+        .await;
+    handset.page.click("#pair button").await;
+    handset.page.shows("#clinic", "South Clinic · Phone 2").await;
+    handset.page.shows("#waiting-list", "Measured for another clinic").await;
+    assert_eq!(handset.page.text("#device-list").await, "", "the scale is not the other clinic's");
+    // What is measured from now on is; what was before stays.
+    handset.connect("UC-352BLE", 0).await;
+    handset.measure(SCALE, 0x2a9d, &weight(14_500)).await;
+    handset.page.shows("#arrived-list", "has not paired this device").await;
+    handset.waiting(1).await;
+    let path = format!(
+        "/api/v1/apps/{}/unclaimed",
+        other.admin.get("/api/v1/apps").await.expect(200)["items"][0]["id"].as_str().unwrap()
+    );
+    let unclaimed = other.admin.get(&path).await.expect(200);
+    assert_eq!((unclaimed["items"].as_array().unwrap().len(), &unclaimed["items"][0]["items"]), (1, &json!(1)));
+    assert!(handset.weights().await.is_empty());
+    // Back at the first clinic it is sent there.
+    handset.page.value("window.confirm = () => true; true").await;
+    handset.page.click("#unpair").await;
+    handset.page.shows("#pairing", "Pair this phone").await;
+    let again = handset.pair().await;
+    handset.waiting(0).await;
+    handset.clinic.admin.put(&format!("{again}/devices/{scale}"), json!({})).await.expect(200);
+    let weights =
+        eventually("the first weight", || async { Some(handset.weights().await).filter(|found| !found.is_empty()) })
+            .await;
+    assert!(weights.len() == 1 && was_measured(&weights[0], taken), "{weights:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -303,6 +354,11 @@ async fn it_installs_names_its_controls_and_obeys_its_policy() {
     for control in controls {
         assert!(!control["name"]["value"].as_str().unwrap_or_default().is_empty(), "{control}");
     }
+    if let Some(folder) = pictures() {
+        let dark = json!({ "features": [{ "name": "prefers-color-scheme", "value": "dark" }] });
+        page.call("Emulation.setEmulatedMedia", dark).await;
+        page.picture(&folder.join("dark.png")).await;
+    }
     // Nothing is cut off on a narrow screen.
     let narrow = json!({ "width": 320, "height": 640, "deviceScaleFactor": 1, "mobile": true });
     page.call("Emulation.setDeviceMetricsOverride", narrow).await;
@@ -313,6 +369,18 @@ async fn it_installs_names_its_controls_and_obeys_its_policy() {
     let head = handset.app.anonymous().send(handset.app.anonymous().request(reqwest::Method::HEAD, "/app/")).await;
     assert!(head.header("content-security-policy").unwrap().contains("default-src 'none'"));
     assert!(head.header("access-control-allow-origin").is_none());
+    // No other origin is let in.
+    let elsewhere = handset.app.anonymous();
+    for method in [reqwest::Method::OPTIONS, reqwest::Method::POST] {
+        let request =
+            elsewhere.request(method, "/ingest/v1/hubs/uplinks").header("Origin", "https://elsewhere.example");
+        let answer = elsewhere.send(request.header("Access-Control-Request-Method", "POST")).await;
+        assert!(answer.header("access-control-allow-origin").is_none() && !answer.status.is_success(), "{answer:?}");
+    }
+    assert!(
+        elsewhere.get("/app/sw.js").await.text.contains("const VERSION = \"")
+            && !elsewhere.get("/app/sw.js").await.text.contains("development")
+    );
     let tag = head.header("etag").unwrap().to_owned();
     let known = handset.app.anonymous().request(reqwest::Method::GET, "/app/").header("If-None-Match", tag);
     assert_eq!(handset.app.anonymous().send(known).await.status, 304);

@@ -45,6 +45,7 @@ pub async fn hubs_by_id(
 ) -> QueryResult<Vec<(TenantId, HubId)>> {
     hub::table
         .filter(hub::tenant_id.eq_any(among))
+        .filter(hub::kind.eq("hub"))
         .filter(hub::id.eq(HubId(id)))
         .select((hub::tenant_id, hub::id))
         .load(conn)
@@ -59,6 +60,7 @@ pub async fn hubs_by_serial(
 ) -> QueryResult<Vec<(TenantId, HubId)>> {
     hub::table
         .filter(hub::tenant_id.eq_any(among))
+        .filter(hub::kind.eq("hub"))
         .filter(hub::serial.eq(serial))
         .limit(2)
         .select((hub::tenant_id, hub::id))
