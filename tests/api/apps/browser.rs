@@ -118,9 +118,13 @@ fn was_measured(observation: &Value, (from, until): (DateTime<Utc>, DateTime<Utc
     from <= at && at <= until
 }
 
-/// A scale's value as its vector has it: 70 kg, no time of its own.
+/// The vector `gatt-2A9D-01`: 70 kg, no time of its own.
 fn seventy_kilograms() -> Vec<u8> {
-    weight(14_000)
+    let vectors = include_str!("../../../plugins/bluetooth-sig/vectors/gatt-2A9D.jsonl");
+    let first: Value = serde_json::from_str(vectors.lines().next().unwrap()).unwrap();
+    assert_eq!((&first["id"], &first["expected"]["fields"]["weight"]), (&json!("gatt-2A9D-01"), &json!(70)));
+    let hex = first["payload_hex"].as_str().unwrap();
+    (0..hex.len()).step_by(2).map(|place| u8::from_str_radix(&hex[place..place + 2], 16).unwrap()).collect()
 }
 
 #[tokio::test(flavor = "multi_thread")]
