@@ -20,6 +20,7 @@ mod ingest;
 mod mqtt;
 mod plugin_vectors;
 mod provision;
+mod replay;
 mod security;
 mod support;
 mod tidy;
