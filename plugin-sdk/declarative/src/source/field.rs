@@ -1,0 +1,489 @@
+//! Fields: what they read, by their type, and which properties a type has.
+
+use super::block::{Compiler, Named};
+use super::document::{Field, Reading};
+use super::literal::{Plain, key};
+use super::names::unknown;
+use super::place::Place;
+use super::words::Set;
+use crate::table::{
+    Algorithm, BytesField, JsonField, JsonRead, Length, Make, MadeField, Members, Path, PathStep, Read, Refine, Repeat,
+    Slot, Step,
+};
+
+/// Types of fields of bytes, with the properties that they have beside name, type and when.
+const BYTES: &[(&str, &[&str])] = &[
+    ("sfloat", &["endian", "missing", "absent", "only-above", "scale", "offset"]),
+    ("float", &["endian", "missing", "absent", "only-above", "scale", "offset"]),
+    ("bcd", &["endian", "length", "equals", "one-of", "refuse-as", "missing", "absent", "only-above", "scale", "offset"]),
+    ("text", &["length", "equals", "one-of", "refuse-as", "missing"]),
+    ("hex", &["endian", "length", "equals", "one-of", "refuse-as", "missing"]),
+    ("skip", &["length"]),
+    ("date-time", &[]),
+    ("epoch-seconds", &["endian", "length"]),
+    ("epoch-milliseconds", &["endian", "length"]),
+    ("checksum", &["endian", "algorithm", "from", "to"]),
+];
+
+const WHOLE: &[&str] = &[
+    "endian", "bits", "unknown-bits", "equals", "one-of", "refuse-as", "missing", "absent", "only-above", "scale",
+    "offset",
+];
+
+/// Types of fields of JSON.
+const JSON: &[(&str, &[&str])] = &[
+    ("number", &["path", "optional", "places", "one-of", "equals", "refuse-as", "missing", "absent", "only-above", "scale", "offset"]),
+    ("integer", &["path", "optional", "one-of", "equals", "refuse-as", "missing", "absent", "only-above", "scale", "offset"]),
+    ("text", &["path", "optional", "one-of", "equals", "refuse-as", "missing", "absent"]),
+    ("identifier", &["path", "optional", "one-of", "equals", "refuse-as", "missing"]),
+    ("boolean", &["path", "optional"]),
+    ("time", &["path", "optional", "local"]),
+    ("date", &["path", "optional"]),
+    ("epoch-seconds", &["path", "optional", "local"]),
+    ("epoch-milliseconds", &["path", "optional", "local"]),
+    ("epoch-nanoseconds", &["path", "optional"]),
+    ("members", &["path", "known", "others"]),
+];
+
+/// Types that are made of other fields, and `block`.
+const MADE: &[(&str, &[&str])] = &[
+    ("variable", &["variable"]),
+    ("time-of", &["year", "month", "day", "hour", "minute", "second", "year-base"]),
+    ("later", &["time", "by", "unit"]),
+    ("at-offset", &["time", "by", "unit"]),
+    ("before-capture", &["by", "unit"]),
+    ("first-of", &["of"]),
+    ("block", &["repeat", "each", "or-single", "field", "reading", "fact", "warning", "nothing", "refuse", "every-reading"]),
+];
+
+const TEXT: Named = Named { slot: 0, is_text: true, is_time: false, is_number: false };
+const NUMBER: Named = Named { slot: 0, is_text: false, is_time: false, is_number: true };
+const TIME: Named = Named { slot: 0, is_text: false, is_time: true, is_number: false };
+const NEITHER: Named = Named { slot: 0, is_text: false, is_time: false, is_number: false };
+
+/// `u16` and its like: width in bytes, and whether it has a sign.
+fn whole(kind: &str) -> Option<(u8, bool)> {
+    let (sign, bits) = kind.split_at_checked(1)?;
+    let bits: u8 = bits.parse().ok()?;
+    let is_known = ["u", "i"].contains(&sign) && bits % 8 == 0 && (8..=64).contains(&bits);
+    is_known.then_some((bits / 8, sign == "i"))
+}
+
+impl Compiler<'_> {
+    pub(super) fn step(&mut self, source: &Field, every: &[&Reading], place: &Place) -> Option<Step> {
+        self.check_properties(source, place)?;
+        match source.kind.as_str() {
+            "block" => return Some(Step::Block(self.inner(source, every, place))),
+            "members" => return self.members(source, place),
+            _ => {}
+        }
+        // A condition may name only what stands before: it is compiled before the field has its own name.
+        let when = self.when(source.when.as_deref(), &place.member("when"));
+        if MADE.iter().any(|(kind, _)| *kind == source.kind) {
+            let (make, named) = self.made(source, place)?;
+            let slot = self.slot_of(source, named, place);
+            return Some(Step::Made(MadeField { slot, when, make }));
+        }
+        if self.json {
+            let (read, named) = json_read(source);
+            let path = self.path(source.path.as_deref(), &place.member("path"))?;
+            let refine = self.refine(source, named, place);
+            let slot = self.slot_of(source, named, place);
+            let optional = source.optional.unwrap_or(false);
+            return Some(Step::Json(JsonField { slot, when, path, optional, read, refine }));
+        }
+        let big = self.is_big(source.endian.as_deref(), self.big, &place.member("endian"));
+        let (mut read, named) = self.bytes_read(source, place)?;
+        let refine = self.refine(source, named, place);
+        let slot = if matches!(read, Read::Skip(_) | Read::Checksum(..)) { 0 } else { self.slot_of(source, named, place) };
+        if let (Some(bits), Read::Unsigned(width)) = (&source.bits, &read) {
+            let width = *width;
+            let mut parts = Vec::new();
+            for (name, bit) in bits {
+                let place = place.member("bits").member(name);
+                let Some((lowest, count)) = span(bit, width) else {
+                    let message = format!("a bit is a number from 0 to {}, or a range like \"4-7\"", u32::from(width) * 8 - 1);
+                    self.wrong(place, message);
+                    continue;
+                };
+                let full = format!("{}.{name}", source.name.as_deref().unwrap_or_default());
+                parts.push((self.name(&full, when.is_some(), NUMBER, &place), lowest, count));
+            }
+            let ignore = match source.unknown_bits.as_deref() {
+                None | Some("refuse") => false,
+                Some("ignore") => true,
+                Some(other) => {
+                    self.wrong(place.member("unknown-bits"), unknown("way with unknown bits", other, ["refuse", "ignore"]));
+                    false
+                }
+            };
+            read = Read::Bits(width, parts, ignore);
+        }
+        Some(Step::Bytes(BytesField { slot, when, big, read, refine }))
+    }
+
+    /// Every property must be one that the type has.
+    fn check_properties(&mut self, source: &Field, place: &Place) -> Option<()> {
+        let of_payload = if self.json { JSON } else { BYTES };
+        let kind = source.kind.as_str();
+        let known = of_payload.iter().chain(MADE).find(|(known, _)| *known == kind).map(|(_, properties)| *properties);
+        let known = known.or_else(|| whole(kind).filter(|_| !self.json).map(|_| WHOLE));
+        let Some(known) = known else {
+            let mut types: Vec<&str> = of_payload.iter().chain(MADE).map(|(kind, _)| *kind).collect();
+            if !self.json {
+                types.extend(["u8", "u16", "u24", "u32", "u64", "i8", "i16", "i24", "i32", "i64"]);
+            }
+            let payload = if self.json { "type of a JSON field" } else { "type of a field of bytes" };
+            self.wrong(place.member("type"), unknown(payload, kind, types));
+            return None;
+        };
+        for property in source.properties() {
+            if !known.contains(&property) {
+                let message = match known {
+                    [] => format!("a field of the type {kind} has no `{property}`"),
+                    _ => format!("a field of the type {kind} has no `{property}`; it has {}", known.join(", ")),
+                };
+                self.wrong(place.member(property), message);
+            }
+        }
+        Some(())
+    }
+
+    fn slot_of(&mut self, source: &Field, named: Named, place: &Place) -> Slot {
+        match &source.name {
+            Some(name) => self.name(name, source.when.is_some(), named, place),
+            None if source.equals.is_some() || source.bits.is_some() => 0,
+            None => {
+                self.wrong(place.clone(), "a field has a `name` (or is of the type skip)".to_owned());
+                0
+            }
+        }
+    }
+
+    fn bytes_read(&mut self, source: &Field, place: &Place) -> Option<(Read, Named)> {
+        if let Some((width, signed)) = whole(&source.kind) {
+            return Some((if signed { Read::Signed(width) } else { Read::Unsigned(width) }, NUMBER));
+        }
+        let epoch = |width: Option<&Plain>| match width {
+            None => Some(4),
+            Some(Plain::Whole(width)) => u8::try_from(*width).ok().filter(|width| (1..=8).contains(width)),
+            Some(_) => None,
+        };
+        Some(match source.kind.as_str() {
+            "sfloat" => (Read::Sfloat, NUMBER),
+            "float" => (Read::Float, NUMBER),
+            "bcd" => (Read::Bcd(self.length(source, place)?), NUMBER),
+            "text" => (Read::Text(self.length(source, place)?), TEXT),
+            "hex" => (Read::Hex(self.length(source, place)?), TEXT),
+            "skip" => (Read::Skip(self.length(source, place)?), NEITHER),
+            "date-time" => (Read::DateTime, TIME),
+            "checksum" => {
+                let name = source.algorithm.as_deref().unwrap_or_default();
+                let Some((_, algorithm)) = ALGORITHMS.iter().find(|(known, _)| *known == name) else {
+                    let known = ALGORITHMS.iter().map(|(known, _)| *known);
+                    self.wrong(place.member("algorithm"), unknown("algorithm", name, known));
+                    return None;
+                };
+                (Read::Checksum(*algorithm, source.from.unwrap_or(0), source.to), NEITHER)
+            }
+            kind => {
+                let Some(width) = epoch(source.length.as_ref()) else {
+                    self.wrong(place.member("length"), "a time since 1970 has 1 to 8 bytes".to_owned());
+                    return None;
+                };
+                (Read::Epoch(width, if kind == "epoch-seconds" { 1000 } else { 1 }), TIME)
+            }
+        })
+    }
+
+    fn length(&mut self, source: &Field, place: &Place) -> Option<Length> {
+        let place = place.member("length");
+        match &source.length {
+            Some(Plain::Whole(length)) if u32::try_from(*length).is_ok() => u32::try_from(*length).ok().map(Length::Fixed),
+            Some(Plain::Text(word)) if word == "rest" => Some(Length::Rest),
+            Some(Plain::Text(name)) => Some(Length::Field(self.number(name, &place))),
+            _ => {
+                self.wrong(place, "`length` is a number of bytes, the name of a field, or \"rest\"".to_owned());
+                None
+            }
+        }
+    }
+
+    /// The slot of a field that must be a number.
+    fn number(&mut self, name: &str, place: &Place) -> Slot {
+        let field = self.field_of(name, place);
+        if !field.is_number {
+            self.wrong(place.clone(), format!("`{name}` is no number"));
+        }
+        field.slot
+    }
+
+    fn refine(&mut self, source: &Field, named: Named, place: &Place) -> Refine {
+        let literals = |list: &[Plain]| list.iter().map(|plain| match plain {
+            Plain::Text(text) => key(text, named.is_text),
+            plain => plain.literal(),
+        }).collect::<Vec<_>>();
+        let mut one_of = literals(source.one_of.as_deref().unwrap_or_default());
+        one_of.extend(literals(source.equals.as_slice()));
+        let mut absent = Vec::new();
+        for (value, reason) in source.absent.iter().flatten() {
+            self.registered(Set::AbsentReason, reason, &place.member("absent").member(value));
+            absent.push((key(value, named.is_text), reason.clone()));
+        }
+        let mut exactly = |name: &str, plain: Option<&Plain>| {
+            let exact = plain?.decimal();
+            if exact.is_none() {
+                self.wrong(place.member(name), format!("`{name}` is a number, with a point as text: \"0.01\""));
+            }
+            exact
+        };
+        let (scale, offset) = (exactly("scale", source.scale.as_ref()), exactly("offset", source.offset.as_ref()));
+        Refine {
+            refusal: self.error_kind(source.refuse_as.as_deref(), &place.member("refuse-as")),
+            missing: literals(source.missing.as_deref().unwrap_or_default()),
+            only_above: source.only_above,
+            one_of,
+            absent,
+            scale,
+            offset,
+        }
+    }
+
+    fn made(&mut self, source: &Field, place: &Place) -> Option<(Make, Named)> {
+        let required = |compiler: &mut Self, name: &str, value: Option<&String>| {
+            if value.is_none() {
+                compiler.wrong(place.clone(), format!("a field of the type {} has `{name}`", source.kind));
+            }
+            value.cloned()
+        };
+        Some(match source.kind.as_str() {
+            "variable" => (Make::Variable(required(self, "variable", source.variable.as_ref())?), TEXT),
+            "first-of" => {
+                let names = source.of.as_deref().unwrap_or_default();
+                let found: Vec<Named> = names.iter().map(|name| self.field_of(name, &place.member("of"))).collect();
+                let Some(first) = found.first().copied() else {
+                    self.wrong(place.clone(), "`of` names the fields of which the first that is there is taken".to_owned());
+                    return None;
+                };
+                (Make::First(found.iter().map(|named| named.slot).collect()), first)
+            }
+            "time-of" => {
+                let parts = [
+                    ("year", &source.year), ("month", &source.month), ("day", &source.day), ("hour", &source.hour),
+                    ("minute", &source.minute),
+                ];
+                let mut slots = [0; 5];
+                for (slot, (name, part)) in slots.iter_mut().zip(parts) {
+                    let field = required(self, name, part.as_ref())?;
+                    *slot = self.number(&field, &place.member(name));
+                }
+                let second = source.second.as_ref().map(|name| self.number(name, &place.member("second")));
+                (Make::TimeParts(slots, second, source.year_base.unwrap_or(0)), TIME)
+            }
+            kind => {
+                let by = required(self, "by", source.by.as_ref())?;
+                let by = self.number(&by, &place.member("by"));
+                let ms = self.unit_ms(source.unit.as_deref(), &place.member("unit"));
+                if kind == "before-capture" {
+                    return Some((Make::BeforeCapture(by, ms), TIME));
+                }
+                let time = required(self, "time", source.time.as_ref())?;
+                let time = self.time(&time, &place.member("time"));
+                (if kind == "later" { Make::Later(time, by, ms) } else { Make::AtOffset(time, by, ms / 1000) }, TIME)
+            }
+        })
+    }
+
+    fn unit_ms(&mut self, unit: Option<&str>, place: &Place) -> i64 {
+        match unit {
+            Some("milliseconds") => 1,
+            Some("seconds") => 1000,
+            None | Some("minutes") => 60_000,
+            Some("hours") => 3_600_000,
+            Some(other) => {
+                self.wrong(place.clone(), unknown("unit of time", other, ["milliseconds", "seconds", "minutes", "hours"]));
+                1
+            }
+        }
+    }
+
+    /// The slot of a field that must be a time.
+    pub(super) fn time(&mut self, name: &str, place: &Place) -> Slot {
+        let field = self.field_of(name, place);
+        if !field.is_time {
+            self.wrong(place.clone(), format!("`{name}` is no time"));
+        }
+        field.slot
+    }
+
+    fn members(&mut self, source: &Field, place: &Place) -> Option<Step> {
+        let when = self.when(source.when.as_deref(), &place.member("when"));
+        let path = self.path(source.path.as_deref(), &place.member("path"))?;
+        let refuse = match source.others.as_deref() {
+            None | Some("warn") => false,
+            Some("refuse") => true,
+            Some(other) => {
+                self.wrong(place.member("others"), unknown("way with other members", other, ["warn", "refuse"]));
+                false
+            }
+        };
+        if !refuse {
+            self.said.warnings.insert("unsupported-metric".to_owned());
+        }
+        Some(Step::Members(Members { when, path, known: source.known.clone().unwrap_or_default(), refuse }))
+    }
+
+    pub(super) fn repeat(&mut self, source: &Field, place: &Place) -> Option<Repeat> {
+        match (&source.repeat, &source.each) {
+            (None, None) => None,
+            (None, Some(_)) if !self.json => {
+                self.wrong(place.member("each"), "`each` is for lists of JSON; bytes have `repeat`".to_owned());
+                None
+            }
+            (None, Some(path)) => {
+                let path = self.path(Some(path), &place.member("each"))?;
+                Some(Repeat::Each(path, source.or_single.unwrap_or(false)))
+            }
+            (Some(Plain::Text(word)), None) if word == "rest" && !self.json => Some(Repeat::Rest),
+            (Some(Plain::Whole(times)), None) if u32::try_from(*times).is_ok() => u32::try_from(*times).ok().map(Repeat::Times),
+            (Some(Plain::Text(name)), None) => Some(Repeat::Counted(self.number(name, &place.member("repeat")))),
+            _ => {
+                let message = "a block has `repeat` (a number, a field, or \"rest\") or, in JSON, `each`";
+                self.wrong(place.member("repeat"), message.to_owned());
+                None
+            }
+        }
+    }
+
+    /// `$.data.weight`, `$['a b'][0]`, `@.value`.
+    fn path(&mut self, text: Option<&str>, place: &Place) -> Option<Path> {
+        let parsed = text.and_then(parse_path);
+        if parsed.is_none() {
+            let message = "a path is like $.data.weight, $['a-b'], $.list[0], or @.value within a block with `each`";
+            self.wrong(place.clone(), message.to_owned());
+        }
+        parsed
+    }
+}
+
+fn parse_path(text: &str) -> Option<Path> {
+    let (from_element, mut rest) = match text.strip_prefix('$') {
+        Some(rest) => (false, rest),
+        None => (true, text.strip_prefix('@')?),
+    };
+    let mut steps = Vec::new();
+    while !rest.is_empty() {
+        if let Some(behind) = rest.strip_prefix('.') {
+            let end = behind.find(['.', '[']).unwrap_or(behind.len());
+            let (name, after) = behind.split_at_checked(end).filter(|(name, _)| !name.is_empty())?;
+            steps.push(PathStep::Member(name.to_owned()));
+            rest = after;
+        } else {
+            let (inner, after) = rest.strip_prefix('[')?.split_once(']')?;
+            let quoted = inner.strip_prefix('\'').and_then(|name| name.strip_suffix('\''));
+            steps.push(match quoted {
+                Some(name) => PathStep::Member(name.to_owned()),
+                None => PathStep::Item(inner.parse().ok()?),
+            });
+            rest = after;
+        }
+    }
+    Some(Path { from_element, steps })
+}
+
+/// A bit, or a range of them: lowest and number.
+fn span(bit: &Plain, width: u8) -> Option<(u8, u8)> {
+    let (low, high) = match bit {
+        Plain::Whole(bit) => (u8::try_from(*bit).ok()?, u8::try_from(*bit).ok()?),
+        Plain::Text(range) => match range.split_once('-') {
+            Some((low, high)) => (low.trim().parse().ok()?, high.trim().parse().ok()?),
+            None => (range.trim().parse().ok()?, range.trim().parse().ok()?),
+        },
+        Plain::Boolean(_) => return None,
+    };
+    (low <= high && high < width * 8).then(|| (low, high - low + 1))
+}
+
+fn json_read(source: &Field) -> (JsonRead, Named) {
+    let local = source.local.unwrap_or(false);
+    match source.kind.as_str() {
+        "integer" => (JsonRead::Integer, NUMBER),
+        "text" => (JsonRead::Text, TEXT),
+        "identifier" => (JsonRead::Identifier, TEXT),
+        "boolean" => (JsonRead::Boolean, NEITHER),
+        "time" => (JsonRead::Time(local), TIME),
+        "date" => (JsonRead::Date, TIME),
+        "epoch-seconds" => (JsonRead::Epoch(1000, local), TIME),
+        "epoch-milliseconds" => (JsonRead::Epoch(1, local), TIME),
+        "epoch-nanoseconds" => (JsonRead::EpochNanoseconds, TIME),
+        _ => (JsonRead::Number(source.places), NUMBER),
+    }
+}
+
+/// The check sums that a table can name.
+const ALGORITHMS: &[(&str, Algorithm)] = &[
+    ("sum8", Algorithm::Sum8),
+    ("negated-sum8", Algorithm::NegatedSum8),
+    ("xor8", Algorithm::Xor8),
+    ("sum16", Algorithm::Sum16),
+    ("crc8", Algorithm::Crc8(0x07, 0, 0, false)),
+    ("crc8-maxim", Algorithm::Crc8(0x31, 0, 0, true)),
+    ("crc16-ccitt-false", Algorithm::Crc16(0x1021, 0xFFFF, 0, false)),
+    ("crc16-xmodem", Algorithm::Crc16(0x1021, 0, 0, false)),
+    ("crc16-kermit", Algorithm::Crc16(0x1021, 0, 0, true)),
+    ("crc16-arc", Algorithm::Crc16(0x8005, 0, 0, true)),
+    ("crc16-modbus", Algorithm::Crc16(0x8005, 0xFFFF, 0, true)),
+    ("crc16-x25", Algorithm::Crc16(0x1021, 0xFFFF, 0xFFFF, true)),
+];
+
+impl Field {
+    /// The properties that are written, beside name, type and when.
+    fn properties(&self) -> Vec<&'static str> {
+        let told = [
+            ("endian", self.endian.is_some()),
+            ("length", self.length.is_some()),
+            ("bits", self.bits.is_some()),
+            ("unknown-bits", self.unknown_bits.is_some()),
+            ("algorithm", self.algorithm.is_some()),
+            ("from", self.from.is_some()),
+            ("to", self.to.is_some()),
+            ("path", self.path.is_some()),
+            ("optional", self.optional.is_some()),
+            ("places", self.places.is_some()),
+            ("local", self.local.is_some()),
+            ("equals", self.equals.is_some()),
+            ("one-of", self.one_of.is_some()),
+            ("refuse-as", self.refuse_as.is_some()),
+            ("missing", self.missing.is_some()),
+            ("absent", self.absent.is_some()),
+            ("only-above", self.only_above.is_some()),
+            ("scale", self.scale.is_some()),
+            ("offset", self.offset.is_some()),
+            ("variable", self.variable.is_some()),
+            ("of", self.of.is_some()),
+            ("year", self.year.is_some()),
+            ("month", self.month.is_some()),
+            ("day", self.day.is_some()),
+            ("hour", self.hour.is_some()),
+            ("minute", self.minute.is_some()),
+            ("second", self.second.is_some()),
+            ("year-base", self.year_base.is_some()),
+            ("time", self.time.is_some()),
+            ("by", self.by.is_some()),
+            ("unit", self.unit.is_some()),
+            ("known", self.known.is_some()),
+            ("others", self.others.is_some()),
+            ("repeat", self.repeat.is_some()),
+            ("each", self.each.is_some()),
+            ("or-single", self.or_single.is_some()),
+            ("field", !self.field.is_empty()),
+            ("reading", !self.reading.is_empty()),
+            ("fact", !self.fact.is_empty()),
+            ("warning", !self.warning.is_empty()),
+            ("nothing", !self.nothing.is_empty()),
+            ("refuse", !self.refuse.is_empty()),
+            ("every-reading", self.every_reading.is_some()),
+        ];
+        told.into_iter().filter(|(_, is_told)| *is_told).map(|(name, _)| name).collect()
+    }
+}
