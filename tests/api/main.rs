@@ -24,3 +24,4 @@ mod replay;
 mod security;
 mod support;
 mod tidy;
+mod vendor_guide;

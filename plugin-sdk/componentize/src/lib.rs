@@ -29,6 +29,20 @@ const PROFILE: &str = "decoder";
 /// (the error says how to).
 pub fn build(crate_directory: &Path, target_directory: &Path) -> Result<PathBuf> {
     let names = Names::read(crate_directory)?;
+    let module = fs::read(build_module(crate_directory, target_directory)?)?;
+    let component = encode(&module).with_context(|| format!("`{}` is no component", names.package))?;
+    let path = target_directory.join(format!("{}.wasm", names.package));
+    write_atomically(&path, &component)?;
+    Ok(path)
+}
+
+/// Builds the crate, and gives the path of its core module, before it is wrapped: for a decoder that something is still put
+/// into. As [`build`] otherwise.
+///
+/// # Errors
+/// As [`build`].
+pub fn build_module(crate_directory: &Path, target_directory: &Path) -> Result<PathBuf> {
+    let names = Names::read(crate_directory)?;
     let mut cargo = cargo(&names, crate_directory, target_directory);
     let output = cargo.output().with_context(|| format!("cannot start {cargo:?}"))?;
     if !output.status.success() {
@@ -36,13 +50,13 @@ pub fn build(crate_directory: &Path, target_directory: &Path) -> Result<PathBuf>
         bail!("building the decoder `{}` failed ({}):\n{messages}{}", names.package, output.status, hint(&messages));
     }
     let module_path = target_directory.join(TARGET).join(PROFILE).join(format!("{}.wasm", names.library));
-    let module = fs::read(&module_path).with_context(|| {
-        format!("{} is missing: is the library of `{}` a cdylib?", module_path.display(), names.package)
-    })?;
-    let component = encode(&module).with_context(|| format!("`{}` is no component", names.package))?;
-    let path = target_directory.join(format!("{}.wasm", names.package));
-    write_atomically(&path, &component)?;
-    Ok(path)
+    ensure!(
+        module_path.is_file(),
+        "{} is missing: is the library of `{}` a cdylib?",
+        module_path.display(),
+        names.package
+    );
+    Ok(module_path)
 }
 
 /// Wraps a core module, and validates what comes out.

@@ -107,14 +107,28 @@ impl Subject {
         }
         let mut noise = Noise(0x9E37_79B9_7F4A_7C15);
         for _ in 0..mutations {
-            let mut bytes = noise.pick(seeds).map(|(_, seed)| seed.clone()).unwrap_or_default();
-            let other = noise.pick(seeds).map(|(_, seed)| seed.as_slice()).unwrap_or_default();
-            for _ in 0..=noise.below(6) {
-                noise.change(&mut bytes, other);
-            }
-            self.fuzz(&bytes);
+            self.fuzz(&noise.mutated(seeds));
         }
         seeds.len() + mutations
+    }
+
+    /// Judges changed seeds until `go_on` says no, the same in every run; gives how many were judged, and what is wrong with
+    /// the first that is.
+    pub fn try_random_changes(
+        &self,
+        seeds: &[(String, Vec<u8>)],
+        mut go_on: impl FnMut(usize) -> bool,
+    ) -> (usize, Option<(Input, Vec<String>)>) {
+        let mut noise = Noise(0x9E37_79B9_7F4A_7C15);
+        let mut judged = 0;
+        while !seeds.is_empty() && go_on(judged) {
+            let input = self.input_of(&noise.mutated(seeds));
+            judged += 1;
+            if let Err(problems) = self.judge_twice(&input) {
+                return (judged, Some((input, problems)));
+            }
+        }
+        (judged, None)
     }
 
     /// The empty channel, and every one that a model declares.
@@ -177,6 +191,16 @@ impl Noise {
         const EDGES: [u8; 12] = [0, 1, 0x7F, 0x80, 0xFE, 0xFF, b'0', b'9', b'-', b'"', b'}', b','];
         let any = u8::try_from(self.below(256)).unwrap_or_default();
         if self.below(2) == 0 { any } else { self.pick(&EDGES).copied().unwrap_or(any) }
+    }
+
+    /// A seed with some changes.
+    fn mutated(&mut self, seeds: &[(String, Vec<u8>)]) -> Vec<u8> {
+        let mut bytes = self.pick(seeds).map(|(_, seed)| seed.clone()).unwrap_or_default();
+        let other = self.pick(seeds).map(|(_, seed)| seed.as_slice()).unwrap_or_default();
+        for _ in 0..=self.below(6) {
+            self.change(&mut bytes, other);
+        }
+        bytes
     }
 
     /// One change: a byte, a bit, a piece removed, doubled or taken from another seed, the end cut off.

@@ -3,8 +3,10 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use super::compare;
 use super::mutate::{self, Depth, Tally};
 use super::ranges::{Place, Ranges};
+use super::{HOST_WARNINGS, Vector};
 use crate::{
     Component, Decoded, Decoder, HubContent, HubDecoder, HubItem, HubOutcome, Input, Manifest, Outcome, Reading, Value,
     hub_value_lines, hub_violations, value_lines, violations,
@@ -43,27 +45,45 @@ pub enum Verdict {
     Held,
 }
 
+/// How a decoder under test is called: it answers, or says why it could not.
+type Call = dyn Fn(&Input) -> Result<Answer, String> + Send + Sync;
+
 /// A decoder under test.
-#[derive(Debug)]
 pub struct Subject {
     manifest: Manifest,
     ranges: Ranges,
-    answer: fn(&Input) -> Answer,
+    answer: Box<Call>,
+}
+
+impl core::fmt::Debug for Subject {
+    fn fmt(&self, out: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        out.debug_struct("Subject").field("manifest", &self.manifest.name).finish_non_exhaustive()
+    }
 }
 
 impl Subject {
     /// The decoder of a device's payloads.
     #[must_use]
     pub fn device<D: Decoder>() -> Self {
-        let answer = |input: &Input| Answer::Device(D::decode(input).unwrap_or_else(Outcome::Error));
-        Self { manifest: D::describe(), ranges: Ranges::load(), answer }
+        let answer = |input: &Input| Ok(Answer::Device(D::decode(input).unwrap_or_else(Outcome::Error)));
+        Self::of(D::describe(), answer)
     }
 
     /// The decoder of a hub's payloads.
     #[must_use]
     pub fn hub<D: HubDecoder>() -> Self {
-        let answer = |input: &Input| Answer::Hub(D::split(input).unwrap_or_else(HubOutcome::Error));
-        Self { manifest: D::describe(), ranges: Ranges::load(), answer }
+        let answer = |input: &Input| Ok(Answer::Hub(D::split(input).unwrap_or_else(HubOutcome::Error)));
+        Self::of(D::describe(), answer)
+    }
+
+    /// Any decoder that can be called, such as a component in the host's sandbox. Where a call gives no answer (a trap, a
+    /// limit), that is a problem of the decoder, and the text says which.
+    #[must_use]
+    pub fn of(
+        manifest: Manifest,
+        answer: impl Fn(&Input) -> Result<Answer, String> + Send + Sync + 'static,
+    ) -> Self {
+        Self { manifest, ranges: Ranges::load(), answer: Box::new(answer) }
     }
 
     /// What it says of itself.
@@ -79,7 +99,8 @@ impl Subject {
     /// It panicked, which in the sandbox is a trap.
     pub fn answer(&self, input: &Input) -> Result<Answer, String> {
         // What a panic says was printed already.
-        catch_unwind(AssertUnwindSafe(|| (self.answer)(input))).map_err(|_panic| "the decoder panicked".to_owned())
+        catch_unwind(AssertUnwindSafe(|| (self.answer)(input)))
+            .unwrap_or_else(|_panic| Err("the decoder panicked".to_owned()))
     }
 
     /// Judges what it answers: no panic, nothing undeclared, an answer whose size is bounded by that of the payload, and no
@@ -109,6 +130,27 @@ impl Subject {
     #[must_use]
     pub fn try_changes(&self, input: &Input) -> (Tally, Vec<String>) {
         mutate::try_all(self, input, Depth::Full)
+    }
+
+    /// The quick part of [`Subject::try_changes`]: truncations, flipped bits, edited fields.
+    #[must_use]
+    pub fn try_quick_changes(&self, input: &Input) -> (Tally, Vec<String>) {
+        mutate::try_all(self, input, Depth::Quick)
+    }
+
+    /// What is wrong with the answer to a line of vectors, as this model: its outcome and values are compared with what the
+    /// line expects, it is run twice, and it is judged.
+    #[must_use]
+    pub fn vector_problems(&self, vector: &Vector, input: &Input) -> Vec<String> {
+        let mut problems = match self.answer(input) {
+            Ok(Answer::Device(outcome)) => {
+                let of_host: Vec<String> = HOST_WARNINGS.iter().map(|warning| (*warning).to_owned()).collect();
+                compare::differences(vector, &outcome, &of_host)
+            }
+            Ok(Answer::Hub(_)) | Err(_) => Vec::new(),
+        };
+        problems.extend(self.judge_twice(input).err().into_iter().flatten());
+        problems
     }
 
     pub(super) fn judge_answer(&self, input: &Input, answer: &Answer) -> Result<Verdict, Vec<String>> {

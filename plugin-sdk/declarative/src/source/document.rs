@@ -297,3 +297,48 @@ impl Frames {
         }
     }
 }
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use serde::de::DeserializeOwned;
+    use serde_json::Value;
+
+    /// The names that the reader of a table knows, which it tells when it meets another.
+    fn known<T: DeserializeOwned + std::fmt::Debug>() -> BTreeSet<String> {
+        let told = toml::from_str::<T>("no-such-name = 1").unwrap_err().message().to_owned();
+        let (_, names) = told.split_once("expected").unwrap();
+        names.split('`').skip(1).step_by(2).map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn the_schema_has_the_names_that_are_read() {
+        let schema: Value = serde_json::from_str(include_str!("../../decoder.schema.json")).unwrap();
+        let names = |pointer: &str| -> BTreeSet<String> {
+            let properties = schema.pointer(pointer).and_then(Value::as_object).unwrap();
+            properties.keys().cloned().collect()
+        };
+        assert_eq!(known::<super::Document>(), names("/properties"));
+        for (definition, read) in [
+            ("identity", known::<super::Identity>()),
+            ("model", known::<super::Model>()),
+            ("format", known::<super::Format>()),
+            ("field", known::<super::Field>()),
+            ("refuse", known::<super::Refuse>()),
+            ("nothing", known::<super::Silence>()),
+            ("warning", known::<super::Caution>()),
+            ("component", known::<super::Component>()),
+            ("fact", known::<super::Fact>()),
+            ("case", known::<super::Case>()),
+            ("claim", known::<super::Claim>()),
+            ("coding", known::<super::CodingSource>()),
+            ("reading", known::<super::Reading>()),
+            ("example", known::<super::Example>()),
+            ("map", known::<super::super::word::MapSource>()),
+        ] {
+            assert_eq!(read, names(&format!("/$defs/{definition}/properties")), "{definition}");
+        }
+    }
+}

@@ -8,6 +8,13 @@ use wasmtime::{Config, Enabled, Engine, EngineWeak, InstanceAllocationStrategy, 
 
 use crate::{HostError, Limits};
 
+/// Linear memories of one component: its own, and those of the stubs that stand for WASI in a JavaScript component, which hold
+/// no byte. The limit on memory is that of all together.
+pub(crate) const MEMORIES: u32 = 3;
+
+/// Function tables of one component: its own, and those by which adapters and stubs call late-bound functions.
+pub(crate) const TABLES: u32 = 6;
+
 /// An engine for decoders under these limits.
 pub(crate) fn build(limits: &Limits) -> Result<Engine, HostError> {
     let mut config = Config::new();
@@ -26,7 +33,9 @@ pub(crate) fn build(limits: &Limits) -> Result<Engine, HostError> {
         .wasm_relaxed_simd(false)
         // More than decoders need only widens what has to be trusted.
         .wasm_memory64(false)
-        .wasm_multi_memory(false)
+        // The adapters that the engine itself makes between the parts of a composed component name the memories of both sides;
+        // without this it panics over them instead of refusing the component.
+        .wasm_multi_memory(true)
         // Decoders are stripped of names, so that a backtrace says nothing, and collecting it costs at every trap.
         .wasm_backtrace_max_frames(None)
         .generate_address_map(false)
@@ -44,12 +53,10 @@ fn pool(limits: &Limits) -> PoolingAllocationConfig {
     pool.total_component_instances(calls)
         .max_core_instances_per_component(limits.core_instances)
         .total_core_instances(calls.saturating_mul(limits.core_instances))
-        // One memory a call: a second one would double what a decoder may take.
-        .max_memories_per_component(1)
-        .total_memories(calls)
-        // The function table, and the one by which adapters call late-bound functions.
-        .max_tables_per_component(2)
-        .total_tables(calls.saturating_mul(2))
+        .max_memories_per_component(MEMORIES)
+        .total_memories(calls.saturating_mul(MEMORIES))
+        .max_tables_per_component(TABLES)
+        .total_tables(calls.saturating_mul(TABLES))
         .table_elements(limits.table_elements)
         .max_memory_size(limits.memory_bytes)
         .linear_memory_keep_resident(resident)

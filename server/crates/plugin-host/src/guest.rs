@@ -3,6 +3,7 @@
 use wasmtime::ResourceLimiter;
 
 use crate::Limits;
+use crate::engine::{MEMORIES, TABLES};
 
 /// The data of one store; it lives as long as one call.
 #[derive(Debug)]
@@ -10,6 +11,7 @@ pub(crate) struct Guest {
     memory_limit: usize,
     table_limit: usize,
     instance_limit: usize,
+    /// Of all its memories together.
     memory_bytes: usize,
     memory_denied: bool,
 }
@@ -38,10 +40,13 @@ impl Guest {
 
 impl ResourceLimiter for Guest {
     /// Denial is the instruction's own `-1`, not a trap: an interpreter inside may collect its garbage and go on.
-    fn memory_growing(&mut self, _current: usize, desired: usize, _maximum: Option<usize>) -> wasmtime::Result<bool> {
-        let granted = desired <= self.memory_limit;
+    ///
+    /// The limit is that of all memories together: stubs of other languages' toolchains bring some of their own, nearly empty.
+    fn memory_growing(&mut self, current: usize, desired: usize, _maximum: Option<usize>) -> wasmtime::Result<bool> {
+        let total = self.memory_bytes.saturating_sub(current).saturating_add(desired);
+        let granted = total <= self.memory_limit;
         if granted {
-            self.memory_bytes = self.memory_bytes.max(desired);
+            self.memory_bytes = total;
         } else {
             self.memory_denied = true;
         }
@@ -57,10 +62,10 @@ impl ResourceLimiter for Guest {
     }
 
     fn tables(&self) -> usize {
-        2
+        usize::try_from(TABLES).unwrap_or(usize::MAX)
     }
 
     fn memories(&self) -> usize {
-        1
+        usize::try_from(MEMORIES).unwrap_or(usize::MAX)
     }
 }

@@ -23,7 +23,8 @@ pub struct Limits {
     pub stack_bytes: usize,
     /// Elements of one function table: `QuickJS` has about 2,000.
     pub table_elements: usize,
-    /// Core modules that one component may be made of. Ours have one; adapters and shims of other languages add some.
+    /// Core modules that one component may be made of. Ours have one; JavaScript has eleven, with the stubs that stand for WASI,
+    /// and the engine's adapters between them.
     pub core_instances: u32,
     /// Calls that run at the same time; the next ones wait for a place. Decoding is CPU work, so that more places than
     /// a few times the cores gain nothing.
@@ -65,7 +66,7 @@ impl Default for Limits {
             memory_bytes: 16 << 20,
             stack_bytes: 512 << 10,
             table_elements: 20_000,
-            core_instances: 8,
+            core_instances: 64,
             concurrent_calls: 32,
             resident_bytes: 2 << 20,
             component_bytes: 32 << 20,

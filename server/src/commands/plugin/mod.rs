@@ -1,8 +1,12 @@
-//! `afferent plugin`: tries decoders without a server and without a database.
+//! `afferent plugin`: makes, builds and tries decoders without a server and without a database. `upload` belongs beside `pack`
+//! (project.rs): it sends what `pack` built to the registry.
 
 mod check;
 mod compare;
 mod expected;
+mod project;
+mod test;
+mod try_out;
 mod vectors;
 
 use std::path::PathBuf;
@@ -23,6 +27,31 @@ pub struct PluginArgs {
 
 #[derive(Debug, Subcommand)]
 enum PluginCommand {
+    /// Make a project for a decoder: a table (no code), Rust or JavaScript, with an example device, vectors and the next steps.
+    ///
+    /// `afferent plugin new acme-scale` makes a directory acme-scale. docs/vendor-guide.md goes from there to a decoded reading
+    /// in ten minutes.
+    New(project::NewArgs),
+    /// Build a project's component: NAME.wasm beside its sources.
+    ///
+    /// A table (decoder.toml) needs nothing but this program; its mistakes are told with their lines. Rust needs cargo and the
+    /// target wasm32-unknown-unknown; JavaScript needs Node.js with npm.
+    Pack {
+        /// The project.
+        #[arg(default_value = ".")]
+        dir: PathBuf,
+    },
+    /// Try everything with a decoder: its examples and vectors, every truncation, every flipped bit, combinations of flags,
+    /// payloads at random.
+    ///
+    /// Each answer is judged: determinism in fresh instances, registered and declared words, units and hard ranges, fuel, memory,
+    /// size. The exit code is 1 when something is wrong, with what and where.
+    Test(test::TestArgs),
+    /// Show what a decoder makes of one payload: readings, FHIR, cost, and which byte became which field.
+    ///
+    /// Nothing is stored. The map of bytes is found without the decoder's help: each byte is changed in several ways, and what the
+    /// answer says otherwise came from it. `(checked)` marks bytes of which some values are refused.
+    Try(try_out::TryArgs),
     /// Run payload vectors through decoder and FHIR mapping, and compare with what they expect.
     ///
     /// FILE holds one JSON object a line: id, format, `payload_hex` or `payload_json`, context, expected. The format names the
@@ -66,6 +95,10 @@ enum PluginCommand {
 pub async fn run(args: PluginArgs, config: Config) -> anyhow::Result<ExitCode> {
     // Loading and running decoders is CPU work for seconds: it does not belong on a thread that drives others.
     tokio::task::spawn_blocking(move || match args.command {
+        PluginCommand::New(args) => project::new(&args),
+        PluginCommand::Pack { dir } => project::pack(&dir),
+        PluginCommand::Test(args) => test::run(&args, &Tables::load()?),
+        PluginCommand::Try(args) => try_out::run(&args, &Tables::load()?),
         PluginCommand::Vectors { file, json, quiet } => {
             let tables = Tables::load()?;
             vectors::run(&open(&config, &tables)?, &tables, &file, vectors::Style::of(json, quiet))

@@ -9,16 +9,16 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
-use plugin_host::Frame;
+use plugin_host::{Frame, Limits};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use utoipa_actix_web::service_config::ServiceConfig;
 
 use super::readings::{DeviceFact, Reading, Warning};
-use super::{Preview, Trial, Tried, TriedVerdict, try_decoder};
+use super::{ByteMap, Preview, Trial, Tried, TriedVerdict, map_bytes, try_decoder};
 use crate::app::AppData;
 use crate::error::{ApiResult, Error, Kind, Problems};
-use crate::fleet::Checks;
+use crate::fleet::{Binding, Checks};
 use crate::identity::Caller;
 
 /// Frames of one trial.
@@ -46,6 +46,9 @@ pub struct DecodeRequest {
     pub time_zone: Option<String>,
     /// When the payload is taken to have come; now when left out.
     pub received_at: Option<DateTime<Utc>>,
+    /// Also find out which bytes became which field. It takes up to two seconds, because the decoder is called for every byte.
+    #[serde(default)]
+    pub byte_map: bool,
 }
 
 /// One frame: exactly one of `hex`, `base64` and `json`.
@@ -98,8 +101,11 @@ pub struct DecodeResult {
     pub fuel_limit: u64,
     /// Time that it took, in microseconds.
     pub elapsed_us: u64,
-    /// Memory that the decoder had, in bytes.
+    /// The most memory that the decoder had, in bytes.
     pub memory_bytes: usize,
+    /// Which bytes became which field, where the request asks for it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub byte_map: Option<ByteMap>,
 }
 
 /// Try a decoder
@@ -115,24 +121,48 @@ async fn decode(_caller: Caller, app: AppData, body: Json<DecodeRequest>) -> Api
         let pointer = if unbound.reason() == "model-without-decoder" { "/model" } else { "/channel" };
         Error::field(pointer, unbound.to_string())
     })?;
+    let wants_map = wish.byte_map;
     let trial = trial(wish, &channel, app.clock.now())?;
     let permit = Arc::clone(&app.decode_slots).acquire_owned().await.map_err(Error::internal)?;
-    let decoder = Arc::clone(&binding.decoder);
     let tables = Arc::clone(&app.tables);
-    let tried = web::block(move || {
+    let (tried, map, binding) = web::block(move || {
+        let map = wants_map.then(|| map_bytes(&binding, &trial));
         let tried = try_decoder(&binding, trial, &tables);
         drop(permit);
-        tried
+        tried.map(|tried| (tried, map, binding))
     })
     .await
     .map_err(|cancelled| {
         Error::new(Kind::Unavailable(1), "decode.busy", "The server is busy; try again.").because(cancelled)
     })??;
+    Ok(Json(whole_result(tried, &binding, app.decoders.host().limits(), map)?))
+}
+
+fn whole_result(
+    tried: Tried,
+    binding: &Binding,
+    limits: &Limits,
+    map: Option<ByteMap>,
+) -> Result<DecodeResult, Error> {
     let mut result = result(tried)?;
-    result.fuel_limit = app.decoders.host().limits().fuel;
-    decoder.manifest().name.clone_into(&mut result.decoder);
-    decoder.manifest().version.clone_into(&mut result.decoder_version);
-    Ok(Json(result))
+    result.fuel_limit = limits.fuel;
+    result.byte_map = map;
+    binding.decoder_name().clone_into(&mut result.decoder);
+    binding.decoder_version().clone_into(&mut result.decoder_version);
+    Ok(result)
+}
+
+/// What `POST /decode` answers, for the command line.
+///
+/// # Errors
+/// 500 when an Observation is no JSON, which is a defect of ours.
+pub fn result_json(
+    tried: Tried,
+    binding: &Binding,
+    limits: &Limits,
+    map: Option<ByteMap>,
+) -> Result<serde_json::Value, Error> {
+    serde_json::to_value(whole_result(tried, binding, limits, map)?).map_err(Error::internal)
 }
 
 /// Checks the request, and reads its frames.
@@ -192,6 +222,7 @@ fn result(tried: Tried) -> Result<DecodeResult, Error> {
         fuel_limit: 0,
         elapsed_us: u64::try_from(tried.stats.elapsed.as_micros()).unwrap_or(u64::MAX),
         memory_bytes: tried.stats.memory_bytes,
+        byte_map: None,
     };
     match tried.verdict {
         TriedVerdict::Readings { decoded, previews } => {

@@ -1,7 +1,9 @@
 //! Tries a decoder: what it makes of some frames, and what would become of its readings. Nothing is stored.
 
+mod byte_map;
 mod http;
 mod hub;
+mod json_spans;
 mod readings;
 
 use chrono::{DateTime, Utc};
@@ -12,7 +14,8 @@ use super::interpret::{self, InterpretContext, Tables};
 use crate::error::Error;
 use crate::fleet::{Binding, Variables};
 
-pub use http::routes;
+pub use byte_map::{ByteMap, MappedBytes};
+pub use http::{result_json, routes};
 pub use hub::{TriedHub, try_hub};
 
 /// What to try.
@@ -115,6 +118,13 @@ pub fn try_decoder(binding: &Binding, trial: Trial, tables: &Tables) -> Result<T
         Err(failure) => TriedVerdict::Failed { reason: failure.kind.as_str(), detail: failure.message },
     };
     Ok(Tried { verdict, stats: run.stats })
+}
+
+/// Which bytes of the trial's frames became which field, for the decoder of a device. Bounded in calls and time (some seconds
+/// at most); synchronous CPU work as [`try_decoder`] is.
+#[must_use]
+pub fn map_bytes(binding: &Binding, trial: &Trial) -> ByteMap {
+    byte_map::byte_map(&binding.decoder, &input(&binding.model, trial))
 }
 
 /// What a decoder is told in a trial.

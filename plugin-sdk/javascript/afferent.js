@@ -1,0 +1,225 @@
+// Afferent's SDK for decoders in JavaScript: readers that refuse what they do not know, exact decimals, small builders.
+//
+// JavaScript's numbers are binary floats and lose digits (70.250 becomes 70.25, and 0.1 + 0.2 is not 0.3). A value that is shown
+// to a clinician never passes through one here: decimals are a mantissa (BigInt) and an exponent, made of integers or of the text
+// that was sent.
+
+/// A refusal. Throw it; `decoder` turns it into the contract's error.
+export class Refusal extends Error {
+  constructor(kind, message, { offset, path } = {}) {
+    super(message);
+    this.kind = kind; // "malformed", "unsupported" or "not-for-me"
+    this.offset = offset;
+    this.path = path;
+  }
+}
+
+/// `mantissa × 10^exponent`: decimal(7025, -2) is 70.25; trailing zeros are precision.
+export const decimal = (mantissa, exponent = 0) => ({ mantissa: BigInt(mantissa), exponent });
+
+/// A decimal as text writes it, with every digit: "36.60", "-0.5", "1.2e-6".
+export function parseDecimal(text) {
+  const found = /^(-?)(\d+)(?:\.(\d+))?(?:[eE]([+-]?\d+))?$/.exec(text);
+  if (!found) throw new Refusal("malformed", "not a decimal number");
+  const [, sign, whole, fraction = "", power = "0"] = found;
+  const digits = whole + fraction;
+  if (digits.replace(/^0+/, "").length > 18) throw new Refusal("malformed", "a number of more than 18 digits");
+  return { mantissa: BigInt(sign + digits), exponent: Number(power) - fraction.length };
+}
+
+export const quantity = (value, unit, comparator) => ({ tag: "quantity", val: { value, unit, comparator } });
+export const absent = (reason) => ({ tag: "absent", val: reason });
+export const text = (words) => ({ tag: "text", val: words });
+
+/// Reads a payload from its first byte to its last; every refusal names the offset. End with `finish`.
+export class Reader {
+  constructor(data) {
+    this.data = Uint8Array.from(data);
+    this.view = new DataView(this.data.buffer);
+    this.position = 0;
+  }
+
+  take(count) {
+    const at = this.position;
+    if (at + count > this.data.length) {
+      const message = `truncated: ${count} bytes are needed at offset ${at}, and the payload has ${this.data.length}`;
+      throw new Refusal("malformed", message, { offset: at });
+    }
+    this.position += count;
+    return at;
+  }
+
+  u8() { return this.view.getUint8(this.take(1)); }
+  i8() { return this.view.getInt8(this.take(1)); }
+  u16le() { return this.view.getUint16(this.take(2), true); }
+  u16be() { return this.view.getUint16(this.take(2), false); }
+  i16le() { return this.view.getInt16(this.take(2), true); }
+  i16be() { return this.view.getInt16(this.take(2), false); }
+  u32le() { return this.view.getUint32(this.take(4), true); }
+  u32be() { return this.view.getUint32(this.take(4), false); }
+  bytes(count) { const at = this.take(count); return this.data.slice(at, at + count); }
+
+  /// A flag byte of which only these bits may be set: another one could shift every field behind it.
+  flags(known) {
+    const at = this.position;
+    const bits = this.u8();
+    const unknown = bits & ~known & 0xff;
+    if (unknown) {
+      const bit = 31 - Math.clz32(unknown & -unknown);
+      throw new Refusal("malformed", `flag bit ${bit} is not one of this format`, { offset: at });
+    }
+    return { has: (bit) => ((bits >> bit) & 1) === 1, bits };
+  }
+
+  /// IEEE 11073 SFLOAT in a unit; special values are absent, never a number.
+  sfloat(unit) {
+    const raw = this.u16le();
+    const reason = { 0x07ff: "not-a-number", 0x07fe: "positive-infinity", 0x0802: "negative-infinity", 0x0800: "error", 0x0801: "error" }[raw];
+    return reason ? absent(reason) : quantity(decimal((raw << 20) >> 20, (raw << 16) >> 28), unit);
+  }
+
+  /// Bluetooth Date Time, 7 bytes: { text } of a time that exists, or { state } of the clock.
+  dateTime() {
+    const year = this.u16le();
+    const [month, day, hour, minute, second] = [this.u8(), this.u8(), this.u8(), this.u8(), this.u8()];
+    const leap = (year % 4 === 0 && year % 100 !== 0) || year % 400 === 0 || year === 0;
+    const days = [31, 31, leap ? 29 : 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31][month] ?? 0;
+    const exists = (year === 0 || (year >= 1582 && year <= 9999)) && month <= 12 && day <= days && hour < 24 && minute < 60 && second < 60;
+    if (!exists) return { state: "fault" };
+    if (!year || !month || !day) return { state: "not-set" };
+    const two = (number) => String(number).padStart(2, "0");
+    return { text: `${String(year).padStart(4, "0")}-${two(month)}-${two(day)}T${two(hour)}:${two(minute)}:${two(second)}`, state: "unknown" };
+  }
+
+  finish() {
+    const left = this.data.length - this.position;
+    if (left) throw new Refusal("malformed", `${left} bytes are left over after the last field`, { offset: this.position });
+  }
+}
+
+/// JSON whose numbers keep their digits: they come as { digits: "70.250" }, for `parseDecimal`. A member that is there twice is
+/// refused: which of the two is true, nobody knows.
+export function parseJson(data) {
+  const source = utf8(data);
+  let at = 0;
+  const wrong = (what) => { throw new Refusal("malformed", `the payload is not JSON: ${what}`, { offset: at }); };
+  const space = () => { while (" \n\r\t".includes(source[at]) && at < source.length) at += 1; };
+  const value = (depth) => {
+    if (depth > 32) wrong("it is too deep");
+    space();
+    if (source[at] === "{") {
+      const object = Object.create(null);
+      at += 1; space();
+      if (source[at] === "}") { at += 1; return object; }
+      for (;;) {
+        space();
+        if (source[at] !== '"') wrong("a name is expected");
+        const name = string();
+        space();
+        if (source[at++] !== ":") wrong("a colon is expected");
+        if (name in object) wrong("a member is there twice");
+        object[name] = value(depth + 1);
+        space();
+        const next = source[at++];
+        if (next === "}") return object;
+        if (next !== ",") wrong("a comma is expected");
+      }
+    }
+    if (source[at] === "[") {
+      const list = [];
+      at += 1; space();
+      if (source[at] === "]") { at += 1; return list; }
+      for (;;) {
+        list.push(value(depth + 1));
+        space();
+        const next = source[at++];
+        if (next === "]") return list;
+        if (next !== ",") wrong("a comma is expected");
+      }
+    }
+    if (source[at] === '"') return string();
+    for (const [word, meaning] of [["true", true], ["false", false], ["null", null]]) {
+      if (source.startsWith(word, at)) { at += word.length; return meaning; }
+    }
+    const number = /-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?/y;
+    number.lastIndex = at;
+    const found = number.exec(source);
+    if (!found) wrong("no value begins like this");
+    at += found[0].length;
+    return { digits: found[0] };
+  };
+  const string = () => {
+    const text = /"(?:[^"\\\u0000-\u001f]|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*"/y;
+    text.lastIndex = at;
+    const found = text.exec(source);
+    if (!found) wrong("a text that does not end");
+    at += found[0].length;
+    return JSON.parse(found[0]);
+  };
+  const whole = value(0);
+  space();
+  if (at < source.length) wrong("something follows its value");
+  return whole;
+}
+
+function utf8(data) {
+  let escaped = "";
+  for (const byte of data) escaped += "%" + (byte < 16 ? "0" : "") + byte.toString(16);
+  try {
+    return decodeURIComponent(escaped);
+  } catch {
+    throw new Refusal("malformed", "the payload is not UTF-8");
+  }
+}
+
+/// A reading; `more` overrides any field: { time, recordKey, flags, bodySite, method, userSlot, context, components … }.
+export const reading = (kind, value, more = {}) => ({
+  kind, codings: [], value, components: [], time: { tag: "none" }, timeEnd: { tag: "none" }, clockState: "unknown",
+  bodySite: undefined, method: undefined, context: [], flags: [], userSlot: undefined, deviceIdentity: [], recordKey: undefined,
+  onChange: "distinct", extra: [], ...more,
+});
+
+export const component = (kind, value) => ({ kind, codings: [], value, extra: [] });
+
+/// What a wall clock gives to a reading: its time, the state of the clock, and the key of the record.
+export const atWallClock = (clock, userSlot) => clock.text
+  ? { time: { tag: "local", val: clock.text }, clockState: clock.state, recordKey: userSlot ? `${clock.text}#${userSlot}` : clock.text }
+  : { clockState: clock.state };
+
+export const fact = (kind, value) => ({ kind, value, extra: [] });
+export const decoded = (readings, facts = []) => ({ tag: "readings", val: { readings, facts, warnings: [], extra: [] } });
+export const nothing = (reason, message, facts = []) => ({ tag: "nothing", val: { reason, message, facts, warnings: [], extra: [] } });
+
+const hex = (digits) => Uint8Array.from(digits.replace(/\s/g, "").match(/../g) ?? [], (pair) => parseInt(pair, 16));
+
+/// An example of the manifest: the host runs it before it trusts the decoder.
+export const example = (name, model, channel, payload, outcome, values = []) => ({
+  name, outcome, values,
+  input: {
+    model, frames: [{ channel, data: hex(payload), capturedAtMs: undefined, extra: [] }],
+    contentType: "application/octet-stream", receivedAtMs: 0n, timeZone: undefined, variables: [], extra: [],
+  },
+});
+
+/// The contract's interface `device`, of what your decoder says of itself and a function from an input to an outcome.
+export const decoder = (manifest, decode) => ({
+  describe: () => ({
+    license: "Apache-2.0", description: "", flags: [], warnings: [], extra: [], ...manifest,
+    models: manifest.models.map((model) => ({ channels: [], variables: [], extra: [], ...model })),
+  }),
+  decode: (input) => {
+    try {
+      return decode(input);
+    } catch (error) {
+      if (!(error instanceof Refusal)) throw error;
+      const { kind, message, offset, path } = error;
+      return { tag: "error", val: { kind, message, offset, path, extra: [] } };
+    }
+  },
+});
+
+/// The bytes of the only frame.
+export function onlyFrame(input) {
+  if (input.frames.length !== 1) throw new Refusal("unsupported", "a record of this device is one frame");
+  return input.frames[0].data;
+}

@@ -1,0 +1,79 @@
+//! `afferent plugin pack`: a project becomes a component.
+
+mod declarative;
+mod javascript;
+mod rust;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+
+pub use declarative::{component_of_table, put_table};
+
+/// What a project is written in, as its files show.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Language {
+    /// `Cargo.toml`.
+    Rust,
+    /// `decoder.toml`: a table, no code.
+    Declarative,
+    /// `decoder.js` and `package.json`.
+    JavaScript,
+}
+
+impl Language {
+    /// The language of a project.
+    ///
+    /// # Errors
+    /// The directory is none that `afferent plugin new` makes.
+    pub fn of(directory: &Path) -> Result<Self> {
+        let found: Vec<(&str, Self)> =
+            [("decoder.toml", Self::Declarative), ("Cargo.toml", Self::Rust), ("decoder.js", Self::JavaScript)]
+                .into_iter()
+                .filter(|(name, _)| directory.join(name).is_file())
+                .collect();
+        match found.as_slice() {
+            [(_, language)] => Ok(*language),
+            [] => bail!(
+                "{} has neither a decoder.toml (a table), a Cargo.toml (Rust) nor a decoder.js; `afferent plugin new NAME` makes a project",
+                directory.display()
+            ),
+            several => {
+                let names: Vec<&str> = several.iter().map(|(name, _)| *name).collect();
+                bail!("{} has {}: which is the decoder?", directory.display(), names.join(" and "))
+            }
+        }
+    }
+}
+
+/// A component that was made.
+#[derive(Debug)]
+pub struct Packed {
+    /// Where it is.
+    pub path: PathBuf,
+    /// What it is.
+    pub component: Vec<u8>,
+    /// What it was made of.
+    pub language: Language,
+}
+
+/// Builds the project's component beside its sources: `DIRECTORY/NAME.wasm`.
+///
+/// # Errors
+/// What is wrong with the project, with the line; or which tool is missing, with the command that installs it.
+pub fn pack(directory: &Path) -> Result<Packed> {
+    let language = Language::of(directory)?;
+    let (name, component) = match language {
+        Language::Declarative => declarative::pack(directory)?,
+        Language::Rust => rust::pack(directory)?,
+        Language::JavaScript => javascript::pack(directory)?,
+    };
+    let path = directory.join(format!("{name}.wasm"));
+    componentize::write_atomically(&path, &component)?;
+    Ok(Packed { path, component, language })
+}
+
+fn read(path: &Path) -> Result<String> {
+    fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))
+}

@@ -1,0 +1,141 @@
+//! What `new` makes, `pack` builds and `test` passes; and what each of them refuses.
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use plugin_host::{Decoder, Limits, PluginHost, Registry};
+use vendor_tools::{pack, project, trial};
+
+/// A directory that is gone with the test.
+struct Scratch(PathBuf);
+
+impl Scratch {
+    fn new(name: &str) -> Self {
+        let path = std::env::temp_dir().join(format!("vendor-tools-{}-{name}", std::process::id()));
+        let _ = std::fs::remove_dir_all(&path);
+        Self(path)
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+fn words(words: &[&str]) -> BTreeSet<String> {
+    words.iter().map(|word| (*word).to_owned()).collect()
+}
+
+fn load(component: &[u8]) -> Arc<Decoder> {
+    use afferent_plugin_sdk::registry;
+    let registry = Registry {
+        kinds: words(registry::kinds::ALL).into_iter().collect(),
+        units: words(&["kg", "[lb_av]", "%", "mm[Hg]", "kPa", "/min", "Cel", "[degF]"]).into_iter().collect(),
+        flags: words(registry::flags::ALL).into_iter().collect(),
+        warnings: words(registry::warnings::ALL).into_iter().collect(),
+        reasons: words(registry::nothing_reasons::ALL).into_iter().collect(),
+        clock_states: words(registry::clock_states::ALL).into_iter().collect(),
+        body_sites: words(registry::body_sites::ALL).into_iter().collect(),
+        methods: words(registry::methods::ALL).into_iter().collect(),
+        contexts: [].into_iter().collect(),
+        facts: words(registry::fact_kinds::ALL).into_iter().collect(),
+        identities: words(registry::device_identity::ALL).into_iter().collect(),
+    };
+    let host = PluginHost::new(Limits::default(), registry, None).unwrap();
+    host.load(component).unwrap_or_else(|refusal| panic!("{refusal}"))
+}
+
+fn vectors(directory: &Path, name: &str) -> Vec<(String, String)> {
+    let path = format!("vectors/{name}.jsonl");
+    vec![(path.clone(), std::fs::read_to_string(directory.join(path)).unwrap())]
+}
+
+fn passes(directory: &Path, name: &str) -> trial::Report {
+    let packed = pack::pack(directory).unwrap_or_else(|error| panic!("{error:#}"));
+    assert_eq!(packed.path, directory.join(format!("{name}.wasm")));
+    let decoder = load(&packed.component);
+    assert_eq!(decoder.manifest().name, name);
+    let report =
+        trial::test(&decoder, &Limits::default(), &vectors(directory, name), Duration::from_secs(120), |_| {});
+    assert!(report.passed(), "{:#?}", report.problems);
+    assert_eq!((report.vectors, report.not_fully_tried), (3, 0));
+    assert!(report.changes.flipped_bits >= 100 && report.changes.flags > 10_000, "{:?}", report.changes);
+    report
+}
+
+#[test]
+fn a_table_is_made_packed_and_passes() {
+    let scratch = Scratch::new("table");
+    project::create("acme-scale", pack::Language::Declarative, &scratch.0).unwrap();
+    let report = passes(&scratch.0, "acme-scale");
+    assert!(report.cost.fuel < 400_000, "{:?}", report.cost);
+}
+
+#[test]
+fn a_rust_project_is_made_packed_and_passes() {
+    let scratch = Scratch::new("rust");
+    project::create("acme-scale", pack::Language::Rust, &scratch.0).unwrap();
+    passes(&scratch.0, "acme-scale");
+}
+
+/// Where npm is missing, or its registry cannot be reached, that is said, and nothing is proved.
+#[test]
+#[expect(clippy::print_stderr, reason = "a test that proves nothing says so")]
+fn a_javascript_project_is_made_packed_and_passes() {
+    let scratch = Scratch::new("javascript");
+    project::create("acme-scale", pack::Language::JavaScript, &scratch.0).unwrap();
+    if let Err(error) = pack::pack(&scratch.0) {
+        let told = format!("{error:#}");
+        assert!(told.contains("cannot start npm") || told.contains("npm failed"), "{told}");
+        eprintln!("SKIPPED: {told}");
+        return;
+    }
+    passes(&scratch.0, "acme-scale");
+}
+
+#[test]
+fn nothing_is_overwritten_and_names_are_names() {
+    let scratch = Scratch::new("refused");
+    for (name, meant) in [("Acme Scale", "`acme-scale`"), ("9lives", "lower-case"), ("a--b", "`a-b`"), ("", "lower-case"), ("core", "taken")] {
+        let refusal = project::create(name, pack::Language::Declarative, &scratch.0).unwrap_err().to_string();
+        assert!(refusal.contains(meant), "{refusal}");
+    }
+    std::fs::create_dir_all(&scratch.0).unwrap();
+    std::fs::write(scratch.0.join("mine"), "mine").unwrap();
+    let refusal = project::create("acme", pack::Language::Rust, &scratch.0).unwrap_err().to_string();
+    assert!(refusal.contains("nothing was changed"), "{refusal}");
+    assert_eq!(std::fs::read_dir(&scratch.0).unwrap().count(), 1);
+    let refusal = pack::pack(&scratch.0).unwrap_err().to_string();
+    assert!(refusal.contains("afferent plugin new"), "{refusal}");
+}
+
+#[test]
+fn a_mistake_in_a_table_is_told_with_its_line() {
+    let scratch = Scratch::new("mistake");
+    project::create("acme-scale", pack::Language::Declarative, &scratch.0).unwrap();
+    let path = scratch.0.join("decoder.toml");
+    let text = std::fs::read_to_string(&path).unwrap();
+    let line = text.lines().position(|line| line.contains("kind = \"body-weight\"")).unwrap() + 1;
+    std::fs::write(&path, text.replace("kind = \"body-weight\"", "kind = \"body-wheight\"")).unwrap();
+    let refusal = pack::pack(&scratch.0).unwrap_err().to_string();
+    assert!(refusal.contains(&format!("decoder.toml: line {line}: ")), "{refusal}");
+    assert!(refusal.contains("did you mean `body-weight`?"), "{refusal}");
+}
+
+/// A table that takes a flag for granted passes its vectors, and is caught by what the tools try.
+#[test]
+fn a_wrong_expectation_and_a_table_that_overlooks_bytes_are_caught() {
+    let scratch = Scratch::new("wrong");
+    project::create("acme-scale", pack::Language::Declarative, &scratch.0).unwrap();
+    let packed = pack::pack(&scratch.0).unwrap();
+    let decoder = load(&packed.component);
+    let wrong = r#"{"id": "wrong-01", "format": "acme-scale", "payload_hex": "00581b55", "expected": {"outcome": "decoded", "observations": [{"loinc": "29463-7", "value": 71, "unit": "kg"}]}}"#;
+    let files = [("wrong.jsonl".to_owned(), wrong.to_owned())];
+    let report = trial::test(&decoder, &Limits::default(), &files, Duration::ZERO, |_| {});
+    assert!(!report.passed());
+    assert!(report.problems.iter().any(|problem| problem.starts_with("wrong-01: ") && problem.contains("71")), "{:?}", report.problems);
+}

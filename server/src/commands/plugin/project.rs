@@ -1,0 +1,72 @@
+//! `afferent plugin new` and `pack`: a project for a decoder, and its component.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::{Args, ValueEnum};
+use vendor_tools::pack::{self, Language};
+use vendor_tools::project;
+
+/// Arguments of `afferent plugin new`.
+#[derive(Debug, Args)]
+pub struct NewArgs {
+    /// What the decoder is called: lower-case letters, digits and hyphens, such as `acme-scale`. Its first device model is
+    /// named so too.
+    name: String,
+    /// What to write it in. A table needs no compiler and no network.
+    #[arg(long, value_enum, default_value_t = Written::Declarative)]
+    language: Written,
+    /// Where to make it; must not be there, or be empty [default: a directory of the decoder's name].
+    #[arg(long)]
+    dir: Option<PathBuf>,
+}
+
+/// What decoders are written in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Written {
+    /// A table: how the bytes or the JSON lie, and what they come to. No code.
+    Declarative,
+    /// Rust, with the SDK.
+    Rust,
+    /// JavaScript (QuickJS); needs Node.js and npm to pack.
+    #[value(name = "javascript")]
+    JavaScript,
+}
+
+/// Makes a project.
+///
+/// # Errors
+/// The name is none, or something is in the way.
+#[expect(clippy::print_stdout, reason = "printing is what this command is for")]
+pub fn new(args: &NewArgs) -> anyhow::Result<ExitCode> {
+    let directory = args.dir.clone().unwrap_or_else(|| PathBuf::from(&args.name));
+    let language = match args.language {
+        Written::Declarative => Language::Declarative,
+        Written::Rust => Language::Rust,
+        Written::JavaScript => Language::JavaScript,
+    };
+    let files = project::create(&args.name, language, &directory)?;
+    let shown = directory.display();
+    println!("made {shown}");
+    for file in files {
+        println!("  {file}");
+    }
+    println!("\nnext:\n  afferent plugin pack {shown}\n  afferent plugin test {shown}");
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Builds a project's component.
+///
+/// # Errors
+/// What is wrong with the project, or which tool is missing.
+#[expect(clippy::print_stdout, reason = "printing is what this command is for")]
+pub fn pack(directory: &Path) -> anyhow::Result<ExitCode> {
+    let packed = pack::pack(directory)?;
+    let written = match packed.language {
+        Language::Declarative => "a table",
+        Language::Rust => "Rust",
+        Language::JavaScript => "JavaScript",
+    };
+    println!("{}: a component of {} bytes, made of {written}", packed.path.display(), packed.component.len());
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,218 @@
+//! Which bytes of a payload became which field: found from outside, without help of the decoder. Every byte (of JSON: every
+//! value) is changed in several ways, the payload is decoded again, and what the answer says otherwise came from there.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, Instant};
+
+use plugin_host::{Decoded, Decoder, DeviceTime, Input, Outcome, Value};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::json_spans;
+
+/// Calls of the decoder for one map, and the time that they may take together.
+const MOST_CALLS: usize = 4_096;
+const MOST_TIME: Duration = Duration::from_secs(2);
+
+/// What a byte is changed by: its lowest and highest bits, and all of it.
+const MASKS: [u8; 5] = [0x01, 0x02, 0x10, 0x80, 0xFF];
+
+/// A stretch of a payload, and what depends on it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct MappedBytes {
+    /// Which frame, from 0.
+    pub frame: usize,
+    /// The first byte, from 0.
+    pub from: usize,
+    /// The byte behind the last.
+    pub to: usize,
+    /// The JSON path, where the payload is JSON.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub path: Option<String>,
+    /// The fields of the answer that changed with it: `readings[0] body-weight`, `readings[0] time`, `facts[0] battery`.
+    pub fields: Vec<String>,
+    /// Whether some change of it was refused: the decoder checks it.
+    pub checked: bool,
+}
+
+/// The map of a payload.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ByteMap {
+    /// In the order of the payload; neighbours with the same fields are one stretch.
+    pub bytes: Vec<MappedBytes>,
+    /// Whether all of the payload was tried: the number of calls and their time are bounded.
+    pub complete: bool,
+    /// How often the decoder was called.
+    pub calls: usize,
+}
+
+/// Maps a payload. An empty map where the decoder has no readings and no facts to say.
+#[must_use]
+pub fn byte_map(decoder: &Decoder, input: &Input) -> ByteMap {
+    let Ok(told) = decoder.decode(input) else { return ByteMap::default() };
+    let Some(told) = fields(&told) else { return ByteMap::default() };
+    let started = Instant::now();
+    let mut map = ByteMap { complete: true, ..ByteMap::default() };
+    for (index, frame) in input.frames.iter().enumerate() {
+        let places = match input.content_type.as_str() {
+            "application/json" => json_spans::spans(&frame.data),
+            _ => (0..frame.data.len()).map(|at| (at, at + 1, None)).collect(),
+        };
+        for (from, to, path) in places {
+            let part = frame.data.get(from..to).unwrap_or_default();
+            let mut stretch = MappedBytes { frame: index, from, to, path, fields: Vec::new(), checked: false };
+            let mut changed_fields = BTreeSet::new();
+            for changed in changes(part, stretch.path.is_some()) {
+                if map.calls >= MOST_CALLS || started.elapsed() > MOST_TIME {
+                    map.complete = false;
+                    return map;
+                }
+                map.calls += 1;
+                let mut other = input.clone();
+                if let Some(frame) = other.frames.get_mut(index) {
+                    frame.data.splice(from..to, changed);
+                }
+                match decoder.decode(&other).ok().as_ref().and_then(fields) {
+                    None => stretch.checked = true,
+                    Some(answer) => changed_fields.extend(differences(&told, &answer)),
+                }
+            }
+            stretch.fields = changed_fields.into_iter().collect();
+            map.add(stretch);
+        }
+    }
+    map
+}
+
+impl ByteMap {
+    /// Adds a stretch, to its neighbour where both say the same.
+    fn add(&mut self, stretch: MappedBytes) {
+        match self.bytes.last_mut() {
+            Some(last)
+                if last.frame == stretch.frame
+                    && last.to == stretch.from
+                    && last.path.is_none()
+                    && last.fields == stretch.fields
+                    && last.checked == stretch.checked =>
+            {
+                last.to = stretch.to;
+            }
+            _ => self.bytes.push(stretch),
+        }
+    }
+}
+
+/// Other bytes for these: of the same form where they are a value of JSON.
+fn changes(part: &[u8], json: bool) -> Vec<Vec<u8>> {
+    if !json {
+        return MASKS.iter().map(|mask| part.iter().map(|byte| byte ^ mask).collect()).collect();
+    }
+    match part {
+        b"true" => vec![b"false".to_vec()],
+        b"false" => vec![b"true".to_vec()],
+        b"null" => vec![b"1".to_vec(), b"\"1\"".to_vec()],
+        _ => {
+            // Another digit in front, in the middle and at the end keeps a number a number and, mostly, a time a time.
+            let digits: Vec<usize> = (0..part.len()).filter(|at| part.get(*at).is_some_and(u8::is_ascii_digit)).collect();
+            let chosen = [digits.first(), digits.get(digits.len() / 2), digits.last()];
+            let chosen: BTreeSet<usize> = chosen.into_iter().flatten().copied().collect();
+            let mut changes: Vec<Vec<u8>> = chosen.into_iter().map(|at| with(part, at, other_digit)).collect();
+            let letter = (0..part.len()).rev().find(|at| part.get(*at).is_some_and(u8::is_ascii_alphabetic));
+            changes.extend(letter.map(|at| with(part, at, |byte| if byte == b'x' { b'y' } else { b'x' })));
+            changes
+        }
+    }
+}
+
+fn other_digit(digit: u8) -> u8 {
+    if digit == b'1' { b'2' } else { b'1' }
+}
+
+fn with(part: &[u8], at: usize, change: impl Fn(u8) -> u8) -> Vec<u8> {
+    let mut changed = part.to_vec();
+    changed.get_mut(at).into_iter().for_each(|byte| *byte = change(*byte));
+    changed
+}
+
+/// The names of fields that differ. Where the number of readings differs, the bytes decide what is there.
+fn differences(told: &BTreeMap<String, String>, answer: &BTreeMap<String, String>) -> BTreeSet<String> {
+    let names = told.keys().chain(answer.keys());
+    names.filter(|name| told.get(*name) != answer.get(*name)).filter(|name| told.contains_key(*name)).cloned().collect()
+}
+
+/// What an answer says, field by field; nothing for one without readings and facts.
+fn fields(outcome: &Outcome) -> Option<BTreeMap<String, String>> {
+    let mut fields = BTreeMap::new();
+    match outcome {
+        Outcome::Readings(decoded) => add_readings(&mut fields, decoded),
+        Outcome::Nothing(nothing) => {
+            fields.insert("nothing".to_owned(), nothing.reason.clone());
+            add_facts(&mut fields, &nothing.facts);
+        }
+        Outcome::Incomplete(_) | Outcome::Error(_) => return None,
+    }
+    Some(fields)
+}
+
+fn add_facts(fields: &mut BTreeMap<String, String>, facts: &[plugin_host::DeviceFact]) {
+    for (index, fact) in facts.iter().enumerate() {
+        fields.insert(format!("facts[{index}] {}", fact.kind), value(&fact.value).0);
+    }
+}
+
+fn add_readings(fields: &mut BTreeMap<String, String>, decoded: &Decoded) {
+    for (index, reading) in decoded.readings.iter().enumerate() {
+        let name = format!("readings[{index}]");
+        let values = reading.components.iter().map(|part| (format!("{}/{}", reading.kind, part.kind), &part.value));
+        for (of, told) in std::iter::once((reading.kind.clone(), &reading.value)).chain(values) {
+            if matches!(told, Value::None) {
+                continue;
+            }
+            let (number, unit) = value(told);
+            fields.insert(format!("{name} {of}"), number);
+            unit.map(|unit| fields.insert(format!("{name} {of} unit"), unit));
+        }
+        for (of, told) in [("time", &reading.time), ("time-end", &reading.time_end)] {
+            time(told).map(|time| fields.insert(format!("{name} {of}"), time));
+        }
+        let words = [
+            ("body-site", reading.body_site.clone()),
+            ("method", reading.method.clone()),
+            ("user-slot", reading.user_slot.clone()),
+            ("record-key", reading.record_key.clone()),
+            ("flags", Some(reading.flags.join(", "))),
+            ("clock-state", Some(reading.clock_state.clone())),
+        ];
+        for (of, word) in words {
+            word.map(|word| fields.insert(format!("{name} {of}"), word));
+        }
+        for pair in reading.context.iter().chain(&reading.device_identity) {
+            fields.insert(format!("{name} {}", pair.name), pair.value.clone());
+        }
+    }
+    add_facts(fields, &decoded.facts);
+    for (index, warning) in decoded.warnings.iter().enumerate() {
+        fields.insert(format!("warnings[{index}]"), warning.code.clone());
+    }
+}
+
+fn time(time: &DeviceTime) -> Option<String> {
+    match time {
+        DeviceTime::None => None,
+        DeviceTime::Local(text) | DeviceTime::Zoned(text) => Some(text.clone()),
+        DeviceTime::BeforeCapture(ms) => Some(format!("{ms} ms before the capture")),
+    }
+}
+
+/// The value as text, and its unit where it has one.
+fn value(value: &Value) -> (String, Option<String>) {
+    match value {
+        Value::Quantity(quantity) => {
+            let comparator = quantity.comparator.as_deref().unwrap_or_default();
+            (format!("{comparator}{}", quantity.value), Some(quantity.unit.clone()))
+        }
+        other => (format!("{other:?}"), None),
+    }
+}

@@ -1,0 +1,114 @@
+//! The transcripts of docs/vendor-guide.md are run: every command in a `console` block, and what it prints is compared with what the
+//! guide says. `…` in the guide stands for what differs from machine to machine, and a line of `…` for any lines.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::support::tests_data_dir;
+
+/// A command of the guide and what it prints there.
+#[derive(Debug)]
+struct Step {
+    command: String,
+    expected: Vec<String>,
+}
+
+/// The steps of the section with this heading.
+fn steps(heading: &str) -> Vec<Step> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    let guide = std::fs::read_to_string(root.join("docs/vendor-guide.md")).unwrap();
+    let section = guide.split("\n## ").find(|section| section.starts_with(heading)).expect("the guide has the section");
+    let mut steps: Vec<Step> = Vec::new();
+    let mut inside = false;
+    for line in section.lines() {
+        if line.starts_with("```") {
+            inside = line == "```console";
+        } else if let Some(command) = line.strip_prefix("$ ").filter(|_| inside) {
+            steps.push(Step { command: command.to_owned(), expected: Vec::new() });
+        } else if inside {
+            steps.last_mut().expect("a transcript begins with a command").expected.push(line.to_owned());
+        }
+    }
+    steps
+}
+
+/// Does the output say what the guide says?
+fn fits(expected: &[String], told: &[&str]) -> bool {
+    match expected.split_first() {
+        None => told.is_empty(),
+        Some((any, rest)) if any == "…" => (0..=told.len()).any(|from| fits(rest, &told[from..])),
+        Some((line, rest)) => told.split_first().is_some_and(|(first, behind)| is_like(line, first) && fits(rest, behind)),
+    }
+}
+
+/// `…` within a line is any text.
+fn is_like(pattern: &str, line: &str) -> bool {
+    let mut parts = pattern.split('…');
+    let Some(mut rest) = line.strip_prefix(parts.next().unwrap()) else { return false };
+    let parts: Vec<&str> = parts.collect();
+    for (index, part) in parts.iter().enumerate() {
+        let found = if index + 1 == parts.len() { rest.ends_with(part).then(|| rest.len() - part.len()) } else { rest.find(part) };
+        let Some(at) = found else { return false };
+        rest = &rest[at + part.len()..];
+    }
+    parts.is_empty() && rest.is_empty() || !parts.is_empty()
+}
+
+/// Runs a section's commands in an empty directory.
+fn run(heading: &str) {
+    let steps = steps(heading);
+    assert!(steps.len() >= 4, "the section has a whole transcript");
+    let directory = std::env::temp_dir().join(format!("vendor-guide-{}-{}", std::process::id(), heading.to_lowercase().replace(' ', "-")));
+    let _ = std::fs::remove_dir_all(&directory);
+    std::fs::create_dir_all(&directory).unwrap();
+    let binary = PathBuf::from(env!("CARGO_BIN_EXE_afferent"));
+    let path = format!("{}:{}", binary.parent().unwrap().display(), std::env::var("PATH").unwrap_or_default());
+    for Step { command, expected } in &steps {
+        let output = Command::new("bash")
+            .args(["-c", command])
+            .current_dir(&directory)
+            .env("PATH", &path)
+            .env("AFFERENT_DATA_DIR", tests_data_dir())
+            .output()
+            .unwrap();
+        let told = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+        let lines: Vec<&str> = told.lines().map(str::trim_end).collect();
+        assert!(
+            output.status.success() && fits(expected, &lines),
+            "$ {command}\n{told}\n--- the guide says\n{}",
+            expected.join("\n")
+        );
+    }
+    let _ = std::fs::remove_dir_all(&directory);
+}
+
+#[test]
+fn a_table_from_nothing_to_a_reading() {
+    run("A table");
+}
+
+#[test]
+fn rust_from_nothing_to_a_reading() {
+    run("Rust");
+}
+
+/// It needs npm and its registry; where they are missing that is said, and nothing is proved.
+#[test]
+fn javascript_from_nothing_to_a_reading() {
+    let reachable = Command::new("npm").args(["view", "componentize-qjs@0.4.5", "version"]).output();
+    if !reachable.is_ok_and(|output| output.status.success()) {
+        eprintln!("SKIPPED: npm is missing, or cannot reach its registry");
+        return;
+    }
+    run("JavaScript");
+}
+
+#[test]
+fn a_transcript_is_compared_line_by_line() {
+    let guide = |lines: &[&str]| lines.iter().map(|line| (*line).to_owned()).collect::<Vec<_>>();
+    assert!(fits(&guide(&["fuel … of 20", "…", "end"]), &["fuel 17 of 20", "a", "b", "end"]));
+    assert!(fits(&guide(&["a", "…"]), &["a"]));
+    assert!(!fits(&guide(&["fuel … of 20"]), &["fuel 17 of 21"]));
+    assert!(!fits(&guide(&["a"]), &["a", "b"]));
+    assert!(!fits(&guide(&["a", "b"]), &["a"]));
+}
