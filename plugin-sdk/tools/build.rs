@@ -95,7 +95,9 @@ fn lock_of(name: &str, lock: &str, workspace: &toml::Table) -> Result<String> {
         .context("the version of wit-bindgen")?;
     let lock: toml::Table = lock.parse()?;
     let packages = lock.get("package").and_then(toml::Value::as_array).context("a lock file has packages")?;
-    let text = |package: &toml::Value, field: &str| package.get(field).and_then(toml::Value::as_str).unwrap_or_default().to_owned();
+    let text = |package: &toml::Value, field: &str| {
+        package.get(field).and_then(toml::Value::as_str).unwrap_or_default().to_owned()
+    };
     let mut wanted: Vec<(String, String)> = packages
         .iter()
         .map(|package| (text(package, "name"), text(package, "version")))
@@ -103,9 +105,9 @@ fn lock_of(name: &str, lock: &str, workspace: &toml::Table) -> Result<String> {
         .collect();
     let mut kept = BTreeSet::new();
     while let Some((name, version)) = wanted.pop() {
-        let found = packages
-            .iter()
-            .find(|package| text(package, "name") == name && (version.is_empty() || text(package, "version") == version));
+        let found = packages.iter().find(|package| {
+            text(package, "name") == name && (version.is_empty() || text(package, "version") == version)
+        });
         let Some(package) = found else { continue };
         if !kept.insert((name, text(package, "version"))) {
             continue;
@@ -123,14 +125,24 @@ fn lock_of(name: &str, lock: &str, workspace: &toml::Table) -> Result<String> {
         if !kept.contains(&(text(package, "name"), text(package, "version"))) {
             continue;
         }
-        write!(written, "\n[[package]]\nname = \"{}\"\nversion = \"{}\"\n", text(package, "name"), text(package, "version"))?;
+        write!(
+            written,
+            "\n[[package]]\nname = \"{}\"\nversion = \"{}\"\n",
+            text(package, "name"),
+            text(package, "version")
+        )?;
         for field in ["source", "checksum"] {
             if package.get(field).is_some() {
                 writeln!(written, "{field} = \"{}\"", text(package, field))?;
             }
         }
-        let needed: Vec<&str> =
-            package.get("dependencies").and_then(toml::Value::as_array).into_iter().flatten().filter_map(toml::Value::as_str).collect();
+        let needed: Vec<&str> = package
+            .get("dependencies")
+            .and_then(toml::Value::as_array)
+            .into_iter()
+            .flatten()
+            .filter_map(toml::Value::as_str)
+            .collect();
         if !needed.is_empty() {
             writeln!(written, "dependencies = [")?;
             for needed in needed {

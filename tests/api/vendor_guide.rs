@@ -37,7 +37,9 @@ fn fits(expected: &[String], told: &[&str]) -> bool {
     match expected.split_first() {
         None => told.is_empty(),
         Some((any, rest)) if any == "…" => (0..=told.len()).any(|from| fits(rest, &told[from..])),
-        Some((line, rest)) => told.split_first().is_some_and(|(first, behind)| is_like(line, first) && fits(rest, behind)),
+        Some((line, rest)) => {
+            told.split_first().is_some_and(|(first, behind)| is_like(line, first) && fits(rest, behind))
+        }
     }
 }
 
@@ -47,7 +49,11 @@ fn is_like(pattern: &str, line: &str) -> bool {
     let Some(mut rest) = line.strip_prefix(parts.next().unwrap()) else { return false };
     let parts: Vec<&str> = parts.collect();
     for (index, part) in parts.iter().enumerate() {
-        let found = if index + 1 == parts.len() { rest.ends_with(part).then(|| rest.len() - part.len()) } else { rest.find(part) };
+        let found = if index + 1 == parts.len() {
+            rest.ends_with(part).then(|| rest.len() - part.len())
+        } else {
+            rest.find(part)
+        };
         let Some(at) = found else { return false };
         rest = &rest[at + part.len()..];
     }
@@ -58,7 +64,11 @@ fn is_like(pattern: &str, line: &str) -> bool {
 fn run(heading: &str) {
     let steps = steps(heading);
     assert!(steps.len() >= 4, "the section has a whole transcript");
-    let directory = std::env::temp_dir().join(format!("vendor-guide-{}-{}", std::process::id(), heading.to_lowercase().replace(' ', "-")));
+    let directory = std::env::temp_dir().join(format!(
+        "vendor-guide-{}-{}",
+        std::process::id(),
+        heading.to_lowercase().replace(' ', "-")
+    ));
     let _ = std::fs::remove_dir_all(&directory);
     std::fs::create_dir_all(&directory).unwrap();
     let binary = PathBuf::from(env!("CARGO_BIN_EXE_afferent"));

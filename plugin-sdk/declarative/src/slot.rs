@@ -2,7 +2,10 @@
 //! memory lies. What is put there is `length u32 LE | table`.
 //!
 //! The memory is zeros until then, which a module does not carry and an instance does not touch.
-#![expect(unsafe_code, reason = "the table is written into the module after it was compiled: the compiler must not know it")]
+#![expect(
+    unsafe_code,
+    reason = "the table is written into the module after it was compiled: the compiler must not know it"
+)]
 
 use core::cell::UnsafeCell;
 

@@ -79,10 +79,7 @@ impl Subject {
     /// Any decoder that can be called, such as a component in the host's sandbox. Where a call gives no answer (a trap, a
     /// limit), that is a problem of the decoder, and the text says which.
     #[must_use]
-    pub fn of(
-        manifest: Manifest,
-        answer: impl Fn(&Input) -> Result<Answer, String> + Send + Sync + 'static,
-    ) -> Self {
+    pub fn of(manifest: Manifest, answer: impl Fn(&Input) -> Result<Answer, String> + Send + Sync + 'static) -> Self {
         Self { manifest, ranges: Ranges::load(), answer: Box::new(answer) }
     }
 

@@ -152,11 +152,8 @@ fn reading(reading: host::Reading) -> sdk::Reading {
 }
 
 fn facts(facts: Vec<host::DeviceFact>) -> Vec<sdk::DeviceFact> {
-    let fact = |fact: host::DeviceFact| sdk::DeviceFact {
-        kind: fact.kind,
-        value: value(fact.value),
-        extra: back(fact.extra),
-    };
+    let fact =
+        |fact: host::DeviceFact| sdk::DeviceFact { kind: fact.kind, value: value(fact.value), extra: back(fact.extra) };
     facts.into_iter().map(fact).collect()
 }
 

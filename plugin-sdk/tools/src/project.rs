@@ -82,12 +82,14 @@ fn check_name(name: &str) -> Result<()> {
     let plain = |letter: char| letter.is_ascii_lowercase() || letter.is_ascii_digit() || letter == '-';
     let begins = name.starts_with(|letter: char| letter.is_ascii_lowercase());
     if !begins || !name.chars().all(plain) || name.len() > LONGEST || name.ends_with('-') || name.contains("--") {
-        let meant: String = name.to_lowercase().chars().map(|letter| if plain(letter) { letter } else { '-' }).collect();
+        let meant: String =
+            name.to_lowercase().chars().map(|letter| if plain(letter) { letter } else { '-' }).collect();
         let meant = meant.split('-').filter(|part| !part.is_empty()).collect::<Vec<_>>().join("-");
         bail!("`{name}` is no name for a decoder: lower-case letters, digits and hyphens, such as `{meant}`");
     }
     // A crate of that name would hide the language's own, or is the SDK's.
-    const TAKEN: [&str; 8] = ["core", "std", "alloc", "test", "proc-macro", "afferent-plugin-sdk", "wit-bindgen", "self"];
+    const TAKEN: [&str; 8] =
+        ["core", "std", "alloc", "test", "proc-macro", "afferent-plugin-sdk", "wit-bindgen", "self"];
     ensure!(!TAKEN.contains(&name), "`{name}` is taken; call it `{name}-decoder`");
     Ok(())
 }
@@ -105,7 +107,8 @@ fn filled(template: &str, name: &str) -> String {
 
 /// The lock file: the project, its SDK, and the SDK's dependencies as they were tested.
 fn lock(name: &str) -> String {
-    let version = |line: &str| line.strip_prefix("version = \"").and_then(|rest| rest.strip_suffix('"')).map(str::to_owned);
+    let version =
+        |line: &str| line.strip_prefix("version = \"").and_then(|rest| rest.strip_suffix('"')).map(str::to_owned);
     let sdk = SDK.iter().find(|(path, _)| *path == "Cargo.toml").map_or("", |(_, text)| text);
     let sdk = sdk.lines().find_map(version).unwrap_or_default();
     format!(

@@ -1,8 +1,8 @@
 //! `afferent plugin test`: everything that is tried with a component before anybody trusts it, in the sandbox that the server
 //! runs it in.
 
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use afferent_plugin_sdk::vectors::{Answer, Subject, Tally, Vector};
@@ -134,12 +134,16 @@ fn subject(decoder: &Arc<Decoder>, meter: &Arc<Meter>) -> Subject {
             Surface::Device => {
                 let run = decoder.run(&input);
                 meter.count(run.stats);
-                run.result.map(|outcome| Answer::Device(convert::outcome(outcome))).map_err(|failure| failure.to_string())
+                run.result
+                    .map(|outcome| Answer::Device(convert::outcome(outcome)))
+                    .map_err(|failure| failure.to_string())
             }
             Surface::Hub => {
                 let run = decoder.run_hub(&input);
                 meter.count(run.stats);
-                run.result.map(|outcome| Answer::Hub(convert::hub_outcome(outcome))).map_err(|failure| failure.to_string())
+                run.result
+                    .map(|outcome| Answer::Hub(convert::hub_outcome(outcome)))
+                    .map_err(|failure| failure.to_string())
             }
         }
     })
@@ -183,8 +187,8 @@ pub fn test(
     progress("payloads at random");
     let seeds = subject.seeds(&vectors);
     let least = 64 * GROUP;
-    let (judged, wrong) =
-        subject.try_random_changes(&seeds, |judged| judged < least || (judged < 40 * least && started.elapsed() < time));
+    let (judged, wrong) = subject
+        .try_random_changes(&seeds, |judged| judged < least || (judged < 40 * least && started.elapsed() < time));
     report.changes.random = judged;
     if let Some((input, problems)) = wrong {
         let frames: Vec<String> = input.frames.iter().map(|frame| shown(&frame.data)).collect();

@@ -59,8 +59,7 @@ fn passes(directory: &Path, name: &str) -> trial::Report {
     assert_eq!(packed.path, directory.join(format!("{name}.wasm")));
     let decoder = load(&packed.component);
     assert_eq!(decoder.manifest().name, name);
-    let report =
-        trial::test(&decoder, &Limits::default(), &vectors(directory, name), Duration::from_secs(120), |_| {});
+    let report = trial::test(&decoder, &Limits::default(), &vectors(directory, name), Duration::from_secs(120), |_| {});
     assert!(report.passed(), "{:#?}", report.problems);
     assert_eq!((report.vectors, report.not_fully_tried), (3, 0));
     assert!(report.changes.flipped_bits >= 100 && report.changes.flags > 10_000, "{:?}", report.changes);
@@ -90,7 +89,8 @@ fn a_javascript_project_is_made_packed_and_passes() {
     project::create("acme-scale", pack::Language::JavaScript, &scratch.0).unwrap();
     if let Err(error) = pack::pack(&scratch.0) {
         let told = format!("{error:#}");
-        assert!(told.contains("cannot start npm") || told.contains("npm failed"), "{told}");
+        let unreachable = ["cannot start npm", "ENOTFOUND", "EAI_AGAIN", "ECONN", "ETIMEDOUT", "E404", "ENETUNREACH"];
+        assert!(unreachable.iter().any(|word| told.contains(word)), "{told}");
         eprintln!("SKIPPED: {told}");
         return;
     }
@@ -100,7 +100,13 @@ fn a_javascript_project_is_made_packed_and_passes() {
 #[test]
 fn nothing_is_overwritten_and_names_are_names() {
     let scratch = Scratch::new("refused");
-    for (name, meant) in [("Acme Scale", "`acme-scale`"), ("9lives", "lower-case"), ("a--b", "`a-b`"), ("", "lower-case"), ("core", "taken")] {
+    for (name, meant) in [
+        ("Acme Scale", "`acme-scale`"),
+        ("9lives", "lower-case"),
+        ("a--b", "`a-b`"),
+        ("", "lower-case"),
+        ("core", "taken"),
+    ] {
         let refusal = project::create(name, pack::Language::Declarative, &scratch.0).unwrap_err().to_string();
         assert!(refusal.contains(meant), "{refusal}");
     }
@@ -120,7 +126,7 @@ fn a_mistake_in_a_table_is_told_with_its_line() {
     let path = scratch.0.join("decoder.toml");
     let text = std::fs::read_to_string(&path).unwrap();
     let line = text.lines().position(|line| line.contains("kind = \"body-weight\"")).unwrap() + 1;
-    std::fs::write(&path, text.replace("kind = \"body-weight\"", "kind = \"body-wheight\"")).unwrap();
+    std::fs::write(&path, text.replace("kind = \"body-weight\"", "kind = \"body-weigth\"")).unwrap();
     let refusal = pack::pack(&scratch.0).unwrap_err().to_string();
     assert!(refusal.contains(&format!("decoder.toml: line {line}: ")), "{refusal}");
     assert!(refusal.contains("did you mean `body-weight`?"), "{refusal}");
@@ -137,5 +143,9 @@ fn a_wrong_expectation_and_a_table_that_overlooks_bytes_are_caught() {
     let files = [("wrong.jsonl".to_owned(), wrong.to_owned())];
     let report = trial::test(&decoder, &Limits::default(), &files, Duration::ZERO, |_| {});
     assert!(!report.passed());
-    assert!(report.problems.iter().any(|problem| problem.starts_with("wrong-01: ") && problem.contains("71")), "{:?}", report.problems);
+    assert!(
+        report.problems.iter().any(|problem| problem.starts_with("wrong-01: ") && problem.contains("71")),
+        "{:?}",
+        report.problems
+    );
 }

@@ -60,3 +60,50 @@ async fn a_trial_that_makes_no_sense_says_why() {
         assert_eq!(problem["errors"][0]["pointer"], pointer);
     }
 }
+
+/// The map is found from outside: it must say what the layout of 0x2A35 says.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_trial_maps_bytes_to_fields() {
+    let app = TestApp::start().await;
+    let clinic = app.clinic("north").await;
+    let wish = |map: bool| {
+        json!({
+            "model": "gatt-2A35", "channel": "2A35", "byteMap": map,
+            "frames": [{ "hex": "1e 8a00 5800 7800 e907 04 11 14 29 3b 3c00 01 2700" }],
+        })
+    };
+    let without = clinic.admin.post("/api/v1/decode", wish(false)).await.expect(200);
+    assert!(without.get("byteMap").is_none(), "it costs a call a byte, and is made only when asked for");
+    let tried = clinic.admin.post("/api/v1/decode", wish(true)).await.expect(200);
+    let map = &tried["byteMap"];
+    assert_eq!(map["complete"], json!(true));
+    let of = |byte: u64| {
+        let stretches = map["bytes"].as_array().unwrap().iter();
+        let found = stretches
+            .filter(|stretch| stretch["from"].as_u64().unwrap() <= byte && byte < stretch["to"].as_u64().unwrap());
+        found.map(|stretch| stretch["fields"].to_string()).collect::<String>()
+    };
+    for (bytes, field) in [
+        (1..3, "blood-pressure/blood-pressure-systolic"),
+        (3..5, "blood-pressure/blood-pressure-diastolic"),
+        (5..7, "blood-pressure/blood-pressure-mean"),
+        (7..14, "readings[0] time"),
+        (14..16, "readings[1] pulse-rate"),
+        (16..17, "readings[0] user-slot"),
+    ] {
+        for byte in bytes {
+            assert!(of(byte).contains(field), "byte {byte}: {} and not {field}", of(byte));
+            assert!(byte > 6 || !of(byte).contains("pulse-rate"), "byte {byte} is no part of the pulse");
+        }
+    }
+    assert_eq!(map["bytes"][0]["checked"], json!(true), "unknown flags are refused");
+
+    let json = json!({
+        "model": "telli-v1", "byteMap": true,
+        "frames": [{ "json": { "data": { "unit": "lb", "weight": 135.2 }, "deviceId": "864200059066903", "readingType": "Weight", "time": "1721400730106" } }],
+    });
+    let tried = clinic.admin.post("/api/v1/decode", json).await.expect(200);
+    let stretches = tried["byteMap"]["bytes"].as_array().unwrap();
+    let weight = stretches.iter().find(|stretch| stretch["path"] == "$.data.weight").expect("the weight has a place");
+    assert_eq!(weight["fields"], json!(["readings[0] body-weight"]));
+}

@@ -120,7 +120,8 @@ impl<'d> Run<'_, 'd> {
 }
 
 fn number(raw: u64, at: usize) -> Result<Datum<'static>, DecodeError> {
-    let number = i64::try_from(raw).map_err(|_too_large| DecodeError::malformed("a number of more than 63 bits").at(at))?;
+    let number =
+        i64::try_from(raw).map_err(|_too_large| DecodeError::malformed("a number of more than 63 bits").at(at))?;
     Ok(Datum::Number(Decimal::new(number, 0)))
 }
 
@@ -149,6 +150,10 @@ fn hexadecimal(bytes: &[u8], big: bool) -> String {
     let digit = |nibble: u8| DIGITS.get(usize::from(nibble)).map_or('0', |digit| char::from(*digit));
     let mut text = String::with_capacity(bytes.len() * 2);
     let mut push = |byte: &u8| text.extend([digit(byte >> 4), digit(byte & 0x0F)]);
-    if big { bytes.iter().for_each(&mut push) } else { bytes.iter().rev().for_each(&mut push) }
+    if big {
+        bytes.iter().for_each(&mut push)
+    } else {
+        bytes.iter().rev().for_each(&mut push)
+    }
     text
 }

@@ -51,9 +51,12 @@ pub(super) fn over(algorithm: Algorithm, bytes: &[u8]) -> u64 {
 /// The highest bit first; a CRC of 8 bits is one of 16 whose lower half stays empty.
 fn crc(bytes: &[u8], polynomial: u16, start: u16) -> u16 {
     bytes.iter().fold(start, |crc, byte| {
-        (0..8).fold(crc ^ u16::from(*byte) << 8, |crc, _| {
-            if crc & 0x8000 == 0 { crc << 1 } else { crc << 1 ^ polynomial }
-        })
+        (0..8).fold(
+            crc ^ u16::from(*byte) << 8,
+            |crc, _| {
+                if crc & 0x8000 == 0 { crc << 1 } else { crc << 1 ^ polynomial }
+            },
+        )
     })
 }
 

@@ -37,8 +37,7 @@ impl Run<'_, '_> {
         match word {
             Word::Is(word) => Ok(Some(word)),
             Word::Cases(cases) => {
-                let mut holding =
-                    cases.iter().filter(|(when, _)| when.as_ref().is_none_or(|when| self.holds(when)));
+                let mut holding = cases.iter().filter(|(when, _)| when.as_ref().is_none_or(|when| self.holds(when)));
                 Ok(holding.next().map(|(_, word)| word.as_str()))
             }
             Word::Map(slot, entries, otherwise, missing) => {

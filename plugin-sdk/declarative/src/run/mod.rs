@@ -62,7 +62,9 @@ fn format_of(bindings: &[Binding], model: &str, channel: &str) -> Result<u16, De
     };
     // A frame without a channel has the model's first format.
     let found = of_model.find(|binding| channel.is_empty() || binding.channel.is_empty() || is_same(&binding.channel));
-    found.map(|binding| binding.format).ok_or_else(|| DecodeError::unsupported("this model does not speak on this channel"))
+    found
+        .map(|binding| binding.format)
+        .ok_or_else(|| DecodeError::unsupported("this model does not speak on this channel"))
 }
 
 #[cold]

@@ -105,7 +105,8 @@ impl Run<'_, '_> {
             reading = reading.clock_state(state);
         }
         // A zone is that of a wall clock; a time with an offset needs none.
-        if let (DeviceTime::Local(_), Some(zone)) = (&reading.time, rule.zone.as_ref().and_then(|zone| self.text(zone))) {
+        if let (DeviceTime::Local(_), Some(zone)) = (&reading.time, rule.zone.as_ref().and_then(|zone| self.text(zone)))
+        {
             reading = reading.in_zone(&zone);
         }
         Ok(reading)

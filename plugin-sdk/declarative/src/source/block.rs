@@ -1,10 +1,10 @@
 //! Blocks: fields in their order, and what they come to.
 
+use super::Problems;
 use super::document::{self, Caution, Fact, Field, Reading, Refuse, Silence};
 use super::names::unknown;
 use super::place::Place;
 use super::words::{Said, Set};
-use super::Problems;
 use crate::table::{self, Block, Condition, Format, Kind, Repeat, Slot, Step};
 
 /// A field that can be named.
@@ -48,8 +48,7 @@ pub(super) fn format(source: &document::Format, place: &Place, said: &mut Said, 
             false
         }
     };
-    let mut compiler =
-        Compiler { names: Vec::new(), next: 1, most: 1, json, big: false, said, problems };
+    let mut compiler = Compiler { names: Vec::new(), next: 1, most: 1, json, big: false, said, problems };
     compiler.big = compiler.is_big(source.endian.as_deref(), false, &place.member("endian"));
     let parts = Parts {
         field: &source.field,
@@ -223,7 +222,10 @@ impl<'c> Compiler<'c> {
             Some("unsupported") => Kind::Unsupported,
             Some("not-for-me") => Kind::NotForMe,
             Some(other) => {
-                self.wrong(place.clone(), unknown("kind of refusal", other, ["malformed", "unsupported", "not-for-me"]));
+                self.wrong(
+                    place.clone(),
+                    unknown("kind of refusal", other, ["malformed", "unsupported", "not-for-me"]),
+                );
                 Kind::Malformed
             }
         }

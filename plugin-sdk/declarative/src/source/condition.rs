@@ -180,8 +180,27 @@ mod tests {
         assert_eq!(
             tokens("not (flags.time and x>=-0.5) or kind in ['a b', \"c\"] and has y != 3"),
             [
-                "not", "(", "flags.time", "and", "x", ">=", "-0.5", ")", "or", "kind", "in", "[", "'a b", ",", "'c",
-                "]", "and", "has", "y", "!=", "3"
+                "not",
+                "(",
+                "flags.time",
+                "and",
+                "x",
+                ">=",
+                "-0.5",
+                ")",
+                "or",
+                "kind",
+                "in",
+                "[",
+                "'a b",
+                ",",
+                "'c",
+                "]",
+                "and",
+                "has",
+                "y",
+                "!=",
+                "3"
             ]
         );
         assert_eq!(tokens("'open"), ["'open"]);

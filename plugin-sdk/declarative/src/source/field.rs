@@ -7,7 +7,7 @@ use super::names::unknown;
 use super::place::Place;
 use super::words::Set;
 use crate::table::{
-    Algorithm, BytesField, JsonField, JsonRead, Length, Make, MadeField, Members, Path, PathStep, Read, Refine, Repeat,
+    Algorithm, BytesField, JsonField, JsonRead, Length, MadeField, Make, Members, Path, PathStep, Read, Refine, Repeat,
     Slot, Step,
 };
 
@@ -15,7 +15,10 @@ use crate::table::{
 const BYTES: &[(&str, &[&str])] = &[
     ("sfloat", &["endian", "missing", "absent", "only-above", "scale", "offset"]),
     ("float", &["endian", "missing", "absent", "only-above", "scale", "offset"]),
-    ("bcd", &["endian", "length", "equals", "one-of", "refuse-as", "missing", "absent", "only-above", "scale", "offset"]),
+    (
+        "bcd",
+        &["endian", "length", "equals", "one-of", "refuse-as", "missing", "absent", "only-above", "scale", "offset"],
+    ),
     ("text", &["length", "equals", "one-of", "refuse-as", "missing"]),
     ("hex", &["endian", "length", "equals", "one-of", "refuse-as", "missing"]),
     ("skip", &["length"]),
@@ -26,14 +29,41 @@ const BYTES: &[(&str, &[&str])] = &[
 ];
 
 const WHOLE: &[&str] = &[
-    "endian", "bits", "unknown-bits", "equals", "one-of", "refuse-as", "missing", "absent", "only-above", "scale",
+    "endian",
+    "bits",
+    "unknown-bits",
+    "equals",
+    "one-of",
+    "refuse-as",
+    "missing",
+    "absent",
+    "only-above",
+    "scale",
     "offset",
 ];
 
 /// Types of fields of JSON.
 const JSON: &[(&str, &[&str])] = &[
-    ("number", &["path", "optional", "places", "one-of", "equals", "refuse-as", "missing", "absent", "only-above", "scale", "offset"]),
-    ("integer", &["path", "optional", "one-of", "equals", "refuse-as", "missing", "absent", "only-above", "scale", "offset"]),
+    (
+        "number",
+        &[
+            "path",
+            "optional",
+            "places",
+            "one-of",
+            "equals",
+            "refuse-as",
+            "missing",
+            "absent",
+            "only-above",
+            "scale",
+            "offset",
+        ],
+    ),
+    (
+        "integer",
+        &["path", "optional", "one-of", "equals", "refuse-as", "missing", "absent", "only-above", "scale", "offset"],
+    ),
     ("text", &["path", "optional", "one-of", "equals", "refuse-as", "missing", "absent"]),
     ("identifier", &["path", "optional", "one-of", "equals", "refuse-as", "missing"]),
     ("boolean", &["path", "optional"]),
@@ -53,7 +83,10 @@ const MADE: &[(&str, &[&str])] = &[
     ("at-offset", &["time", "by", "unit"]),
     ("before-capture", &["by", "unit"]),
     ("first-of", &["of"]),
-    ("block", &["repeat", "each", "or-single", "field", "reading", "fact", "warning", "nothing", "refuse", "every-reading"]),
+    (
+        "block",
+        &["repeat", "each", "or-single", "field", "reading", "fact", "warning", "nothing", "refuse", "every-reading"],
+    ),
 ];
 
 const TEXT: Named = Named { slot: 0, is_text: true, is_time: false, is_number: false };
@@ -95,14 +128,16 @@ impl Compiler<'_> {
         let big = self.is_big(source.endian.as_deref(), self.big, &place.member("endian"));
         let (mut read, named) = self.bytes_read(source, place)?;
         let refine = self.refine(source, named, place);
-        let slot = if matches!(read, Read::Skip(_) | Read::Checksum(..)) { 0 } else { self.slot_of(source, named, place) };
+        let slot =
+            if matches!(read, Read::Skip(_) | Read::Checksum(..)) { 0 } else { self.slot_of(source, named, place) };
         if let (Some(bits), Read::Unsigned(width)) = (&source.bits, &read) {
             let width = *width;
             let mut parts = Vec::new();
             for (name, bit) in bits {
                 let place = place.member("bits").member(name);
                 let Some((lowest, count)) = span(bit, width) else {
-                    let message = format!("a bit is a number from 0 to {}, or a range like \"4-7\"", u32::from(width) * 8 - 1);
+                    let message =
+                        format!("a bit is a number from 0 to {}, or a range like \"4-7\"", u32::from(width) * 8 - 1);
                     self.wrong(place, message);
                     continue;
                 };
@@ -113,7 +148,10 @@ impl Compiler<'_> {
                 None | Some("refuse") => false,
                 Some("ignore") => true,
                 Some(other) => {
-                    self.wrong(place.member("unknown-bits"), unknown("way with unknown bits", other, ["refuse", "ignore"]));
+                    self.wrong(
+                        place.member("unknown-bits"),
+                        unknown("way with unknown bits", other, ["refuse", "ignore"]),
+                    );
                     false
                 }
             };
@@ -199,7 +237,9 @@ impl Compiler<'_> {
     fn length(&mut self, source: &Field, place: &Place) -> Option<Length> {
         let place = place.member("length");
         match &source.length {
-            Some(Plain::Whole(length)) if u32::try_from(*length).is_ok() => u32::try_from(*length).ok().map(Length::Fixed),
+            Some(Plain::Whole(length)) if u32::try_from(*length).is_ok() => {
+                u32::try_from(*length).ok().map(Length::Fixed)
+            }
             Some(Plain::Text(word)) if word == "rest" => Some(Length::Rest),
             Some(Plain::Text(name)) => Some(Length::Field(self.number(name, &place))),
             _ => {
@@ -219,10 +259,14 @@ impl Compiler<'_> {
     }
 
     fn refine(&mut self, source: &Field, named: Named, place: &Place) -> Refine {
-        let literals = |list: &[Plain]| list.iter().map(|plain| match plain {
-            Plain::Text(text) => key(text, named.is_text),
-            plain => plain.literal(),
-        }).collect::<Vec<_>>();
+        let literals = |list: &[Plain]| {
+            list.iter()
+                .map(|plain| match plain {
+                    Plain::Text(text) => key(text, named.is_text),
+                    plain => plain.literal(),
+                })
+                .collect::<Vec<_>>()
+        };
         let mut one_of = literals(source.one_of.as_deref().unwrap_or_default());
         one_of.extend(literals(source.equals.as_slice()));
         let mut absent = Vec::new();
@@ -262,14 +306,20 @@ impl Compiler<'_> {
                 let names = source.of.as_deref().unwrap_or_default();
                 let found: Vec<Named> = names.iter().map(|name| self.field_of(name, &place.member("of"))).collect();
                 let Some(first) = found.first().copied() else {
-                    self.wrong(place.clone(), "`of` names the fields of which the first that is there is taken".to_owned());
+                    self.wrong(
+                        place.clone(),
+                        "`of` names the fields of which the first that is there is taken".to_owned(),
+                    );
                     return None;
                 };
                 (Make::First(found.iter().map(|named| named.slot).collect()), first)
             }
             "time-of" => {
                 let parts = [
-                    ("year", &source.year), ("month", &source.month), ("day", &source.day), ("hour", &source.hour),
+                    ("year", &source.year),
+                    ("month", &source.month),
+                    ("day", &source.day),
+                    ("hour", &source.hour),
                     ("minute", &source.minute),
                 ];
                 let mut slots = [0; 5];
@@ -301,7 +351,10 @@ impl Compiler<'_> {
             None | Some("minutes") => 60_000,
             Some("hours") => 3_600_000,
             Some(other) => {
-                self.wrong(place.clone(), unknown("unit of time", other, ["milliseconds", "seconds", "minutes", "hours"]));
+                self.wrong(
+                    place.clone(),
+                    unknown("unit of time", other, ["milliseconds", "seconds", "minutes", "hours"]),
+                );
                 1
             }
         }
@@ -345,7 +398,9 @@ impl Compiler<'_> {
                 Some(Repeat::Each(path, source.or_single.unwrap_or(false)))
             }
             (Some(Plain::Text(word)), None) if word == "rest" && !self.json => Some(Repeat::Rest),
-            (Some(Plain::Whole(times)), None) if u32::try_from(*times).is_ok() => u32::try_from(*times).ok().map(Repeat::Times),
+            (Some(Plain::Whole(times)), None) if u32::try_from(*times).is_ok() => {
+                u32::try_from(*times).ok().map(Repeat::Times)
+            }
             (Some(Plain::Text(name)), None) => Some(Repeat::Counted(self.number(name, &place.member("repeat")))),
             _ => {
                 let message = "a block has `repeat` (a number, a field, or \"rest\") or, in JSON, `each`";

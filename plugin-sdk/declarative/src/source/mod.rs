@@ -107,15 +107,16 @@ fn bindings(document: &Document, formats: &[&String], problems: &mut Problems) -
     }
     for (index, model) in document.model.iter().enumerate() {
         let place = Place::of("model").item(index);
-        let mut bind = |channel: &str, format: &str, place: Place, problems: &mut Problems| {
-            match formats.iter().position(|known| known.as_str() == format) {
-                Some(position) => {
-                    used.insert(format.to_owned());
-                    let format = u16::try_from(position).unwrap_or(u16::MAX);
-                    bindings.push(Binding { model: model.name.clone(), channel: channel.to_owned(), format });
-                }
-                None => problems.push((place, names::unknown("format", format, formats.iter().map(|name| name.as_str())))),
+        let mut bind = |channel: &str, format: &str, place: Place, problems: &mut Problems| match formats
+            .iter()
+            .position(|known| known.as_str() == format)
+        {
+            Some(position) => {
+                used.insert(format.to_owned());
+                let format = u16::try_from(position).unwrap_or(u16::MAX);
+                bindings.push(Binding { model: model.name.clone(), channel: channel.to_owned(), format });
             }
+            None => problems.push((place, names::unknown("format", format, formats.iter().map(|name| name.as_str())))),
         };
         match (&model.format, &model.formats) {
             (Some(format), None) if model.channels.is_empty() => bind("", format, place.member("format"), problems),

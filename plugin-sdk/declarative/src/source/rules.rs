@@ -34,13 +34,19 @@ impl Compiler<'_> {
             }
         };
         if shown_as == As::Quantity && source.unit.is_none() {
-            self.wrong(place.clone(), "a quantity has a `unit` (UCUM: \"kg\", \"mm[Hg]\", \"/min\", \"%\" …)".to_owned());
+            self.wrong(
+                place.clone(),
+                "a quantity has a `unit` (UCUM: \"kg\", \"mm[Hg]\", \"/min\", \"%\" …)".to_owned(),
+            );
         }
         if shown_as == As::Quantity && !field.is_number {
             self.wrong(place.member("value"), format!("`{}` is no number", source.value));
         }
         if source.system.is_some() {
-            self.wrong(place.member("system"), "coded values are not for tables yet: write the decoder as code".to_owned());
+            self.wrong(
+                place.member("system"),
+                "coded values are not for tables yet: write the decoder as code".to_owned(),
+            );
         }
         let unit = source.unit.map(|word| {
             self.word(word, &place.member("unit"), |_, unit| {
@@ -126,7 +132,8 @@ impl Compiler<'_> {
         let body_site = optional(self, "body-site", word(|reading| reading.body_site.as_ref()), Set::BodySite);
         let method = optional(self, "method", word(|reading| reading.method.as_ref()), Set::Method);
         let time = first(|reading| reading.time.as_ref()).map(|name| self.time(&name, &place.member("time")));
-        let time_end = first(|reading| reading.time_end.as_ref()).map(|name| self.time(&name, &place.member("time-end")));
+        let time_end =
+            first(|reading| reading.time_end.as_ref()).map(|name| self.time(&name, &place.member("time-end")));
         let text = |compiler: &mut Self, name: &str, text: Option<String>| {
             text.map(|text| compiler.template(&text, &place.member(name)))
         };
@@ -166,7 +173,10 @@ impl Compiler<'_> {
             }),
             (None, Some(_)) => Word::Is(String::new()),
             _ => {
-                self.wrong(place.clone(), "a reading has a `kind`, or a `coding` where no kind is registered".to_owned());
+                self.wrong(
+                    place.clone(),
+                    "a reading has a `kind`, or a `coding` where no kind is registered".to_owned(),
+                );
                 Word::Is(String::new())
             }
         }

@@ -12,7 +12,8 @@ impl Compiler<'_> {
             return match self.find(text) {
                 Some(field) => vec![Piece::Field(field.slot)],
                 None => {
-                    let message = format!("`{text}` names no field; a text with fields looks like \"{{time}}[#{{user}}]\"");
+                    let message =
+                        format!("`{text}` names no field; a text with fields looks like \"{{time}}[#{{user}}]\"");
                     self.wrong(place.clone(), message);
                     Vec::new()
                 }

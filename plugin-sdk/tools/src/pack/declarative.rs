@@ -59,7 +59,11 @@ pub fn put_table(module: &[u8], table: &[u8]) -> Result<Vec<u8>> {
                         DataKind::Passive => data.passive(segment.data.iter().copied()),
                         DataKind::Active { memory_index, .. } => {
                             let at = offset(&segment.kind).context("a segment at no fixed address")?;
-                            data.active(memory_index, &ConstExpr::i32_const(at.cast_signed()), segment.data.iter().copied())
+                            data.active(
+                                memory_index,
+                                &ConstExpr::i32_const(at.cast_signed()),
+                                segment.data.iter().copied(),
+                            )
                         }
                     };
                 }
@@ -68,6 +72,7 @@ pub fn put_table(module: &[u8], table: &[u8]) -> Result<Vec<u8>> {
             }
             other => {
                 if let Some((id, range)) = other.as_section() {
+                    let range = usize::try_from(range.start)?..usize::try_from(range.end)?;
                     let data = module.get(range).context("a section beyond the module's end")?;
                     out.section(&RawSection { id, data });
                 }

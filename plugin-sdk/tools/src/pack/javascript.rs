@@ -13,7 +13,9 @@ pub(super) fn pack(directory: &Path) -> Result<(String, Vec<u8>)> {
     let name = package_name(&super::read(&directory.join("package.json"))?)?;
     let tool = directory.join("node_modules/.bin/componentize-qjs");
     if !tool.exists() {
-        run(Command::new("npm").args(["ci", "--no-audit", "--no-fund"]).current_dir(&directory), "npm")?;
+        // Not `npm ci`: it refuses a lock file without the tool's optional packages for other systems, which are not all published.
+        let arguments = ["install", "--no-save", "--no-audit", "--no-fund"];
+        run(Command::new("npm").args(arguments).current_dir(&directory), "npm")?;
     }
     let out = directory.join(format!("{name}.wasm.part"));
     let mut command = Command::new(&tool);

@@ -88,7 +88,9 @@ fn files(named: &[PathBuf], beside: &Path) -> anyhow::Result<Vec<(String, String
     let mut paths = named.to_vec();
     if paths.is_empty() {
         let entries = std::fs::read_dir(beside.join("vectors")).into_iter().flatten().flatten();
-        paths.extend(entries.map(|entry| entry.path()).filter(|path| path.extension().is_some_and(|end| end == "jsonl")));
+        paths.extend(
+            entries.map(|entry| entry.path()).filter(|path| path.extension().is_some_and(|end| end == "jsonl")),
+        );
         paths.sort();
     }
     let read = |path: &PathBuf| {
@@ -110,7 +112,10 @@ fn print(report: &Report, name: &str) {
     println!("  examples      {}", report.examples);
     println!("  vectors       {}", report.vectors);
     println!("  changed       {} cut short, {} with a flipped bit", changes.truncations, changes.flipped_bits);
-    println!("                {} with other flags and bytes, {} with another JSON field", changes.flags, changes.edited_fields);
+    println!(
+        "                {} with other flags and bytes, {} with another JSON field",
+        changes.flags, changes.edited_fields
+    );
     println!("                {} at random", changes.random);
     println!("  came to       {} refused, {} nothing, {} absent", answers.refused, answers.nothing, answers.absent);
     println!(
@@ -121,7 +126,10 @@ fn print(report: &Report, name: &str) {
     println!("  memory        at most {} of {} KiB", cost.memory_bytes / 1024, cost.memory_limit / 1024);
     println!("  time          {} µs a call, {} calls", cost.mean_microseconds, cost.calls);
     if report.not_fully_tried > 0 {
-        println!("  left out      {} lines were not tried with every byte: --seconds gives more time", report.not_fully_tried);
+        println!(
+            "  left out      {} lines were not tried with every byte: --seconds gives more time",
+            report.not_fully_tried
+        );
     }
     for problem in &report.problems {
         println!("  FAILED        {problem}");

@@ -80,7 +80,10 @@ pub fn run(args: &TryArgs, tables: &Tables) -> anyhow::Result<ExitCode> {
     let map = map_bytes(&binding, &trial);
     let fine = matches!(tried.verdict, TriedVerdict::Readings { .. } | TriedVerdict::Nothing { .. });
     if args.as_json {
-        println!("{}", result_json(tried, &binding, host.limits(), Some(map)).map_err(|error| anyhow::anyhow!("{error}"))?);
+        println!(
+            "{}",
+            result_json(tried, &binding, host.limits(), Some(map)).map_err(|error| anyhow::anyhow!("{error}"))?
+        );
     } else {
         show(&tried, &trial, &map, host.limits())?;
     }

@@ -115,7 +115,8 @@ fn changes(part: &[u8], json: bool) -> Vec<Vec<u8>> {
         b"null" => vec![b"1".to_vec(), b"\"1\"".to_vec()],
         _ => {
             // Another digit in front, in the middle and at the end keeps a number a number and, mostly, a time a time.
-            let digits: Vec<usize> = (0..part.len()).filter(|at| part.get(*at).is_some_and(u8::is_ascii_digit)).collect();
+            let digits: Vec<usize> =
+                (0..part.len()).filter(|at| part.get(*at).is_some_and(u8::is_ascii_digit)).collect();
             let chosen = [digits.first(), digits.get(digits.len() / 2), digits.last()];
             let chosen: BTreeSet<usize> = chosen.into_iter().flatten().copied().collect();
             let mut changes: Vec<Vec<u8>> = chosen.into_iter().map(|at| with(part, at, other_digit)).collect();

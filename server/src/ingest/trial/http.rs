@@ -138,12 +138,7 @@ async fn decode(_caller: Caller, app: AppData, body: Json<DecodeRequest>) -> Api
     Ok(Json(whole_result(tried, &binding, app.decoders.host().limits(), map)?))
 }
 
-fn whole_result(
-    tried: Tried,
-    binding: &Binding,
-    limits: &Limits,
-    map: Option<ByteMap>,
-) -> Result<DecodeResult, Error> {
+fn whole_result(tried: Tried, binding: &Binding, limits: &Limits, map: Option<ByteMap>) -> Result<DecodeResult, Error> {
     let mut result = result(tried)?;
     result.fuel_limit = limits.fuel;
     result.byte_map = map;
