@@ -1,106 +1,20 @@
-//! Fields: what they read, by their type, and which properties a type has.
+//! Fields: what they read, by their type.
 
 use super::block::{Compiler, Named};
 use super::document::{Field, Reading};
 use super::literal::{Plain, key};
 use super::names::unknown;
 use super::place::Place;
+use super::properties::{MADE, whole};
 use super::words::Set;
 use crate::table::{
-    Algorithm, BytesField, JsonField, JsonRead, Length, MadeField, Make, Members, Path, PathStep, Read, Refine, Repeat,
-    Slot, Step,
+    Algorithm, BytesField, JsonField, JsonRead, Length, MadeField, Make, Members, Read, Refine, Repeat, Slot, Step,
 };
-
-/// Types of fields of bytes, with the properties that they have beside name, type and when.
-const BYTES: &[(&str, &[&str])] = &[
-    ("sfloat", &["endian", "missing", "absent", "only-above", "scale", "offset"]),
-    ("float", &["endian", "missing", "absent", "only-above", "scale", "offset"]),
-    (
-        "bcd",
-        &["endian", "length", "equals", "one-of", "refuse-as", "missing", "absent", "only-above", "scale", "offset"],
-    ),
-    ("text", &["length", "equals", "one-of", "refuse-as", "missing"]),
-    ("hex", &["endian", "length", "equals", "one-of", "refuse-as", "missing"]),
-    ("skip", &["length"]),
-    ("date-time", &[]),
-    ("epoch-seconds", &["endian", "length"]),
-    ("epoch-milliseconds", &["endian", "length"]),
-    ("checksum", &["endian", "algorithm", "from", "to"]),
-];
-
-const WHOLE: &[&str] = &[
-    "endian",
-    "bits",
-    "unknown-bits",
-    "equals",
-    "one-of",
-    "refuse-as",
-    "missing",
-    "absent",
-    "only-above",
-    "scale",
-    "offset",
-];
-
-/// Types of fields of JSON.
-const JSON: &[(&str, &[&str])] = &[
-    (
-        "number",
-        &[
-            "path",
-            "optional",
-            "places",
-            "one-of",
-            "equals",
-            "refuse-as",
-            "missing",
-            "absent",
-            "only-above",
-            "scale",
-            "offset",
-        ],
-    ),
-    (
-        "integer",
-        &["path", "optional", "one-of", "equals", "refuse-as", "missing", "absent", "only-above", "scale", "offset"],
-    ),
-    ("text", &["path", "optional", "one-of", "equals", "refuse-as", "missing", "absent"]),
-    ("identifier", &["path", "optional", "one-of", "equals", "refuse-as", "missing"]),
-    ("boolean", &["path", "optional"]),
-    ("time", &["path", "optional", "local"]),
-    ("date", &["path", "optional"]),
-    ("epoch-seconds", &["path", "optional", "local"]),
-    ("epoch-milliseconds", &["path", "optional", "local"]),
-    ("epoch-nanoseconds", &["path", "optional"]),
-    ("members", &["path", "known", "others"]),
-];
-
-/// Types that are made of other fields, and `block`.
-const MADE: &[(&str, &[&str])] = &[
-    ("variable", &["variable"]),
-    ("time-of", &["year", "month", "day", "hour", "minute", "second", "year-base"]),
-    ("later", &["time", "by", "unit"]),
-    ("at-offset", &["time", "by", "unit"]),
-    ("before-capture", &["by", "unit"]),
-    ("first-of", &["of"]),
-    (
-        "block",
-        &["repeat", "each", "or-single", "field", "reading", "fact", "warning", "nothing", "refuse", "every-reading"],
-    ),
-];
 
 const TEXT: Named = Named { slot: 0, is_text: true, is_time: false, is_number: false };
 const NUMBER: Named = Named { slot: 0, is_text: false, is_time: false, is_number: true };
 const TIME: Named = Named { slot: 0, is_text: false, is_time: true, is_number: false };
 const NEITHER: Named = Named { slot: 0, is_text: false, is_time: false, is_number: false };
-
-/// `u16` and its like: width in bytes, and whether it has a sign.
-fn whole(kind: &str) -> Option<(u8, bool)> {
-    let (sign, bits) = kind.split_at_checked(1)?;
-    let bits: u8 = bits.parse().ok()?;
-    let is_known = ["u", "i"].contains(&sign) && bits % 8 == 0 && (8..=64).contains(&bits);
-    is_known.then_some((bits / 8, sign == "i"))
-}
 
 impl Compiler<'_> {
     pub(super) fn step(&mut self, source: &Field, every: &[&Reading], place: &Place) -> Option<Step> {
@@ -158,33 +72,6 @@ impl Compiler<'_> {
             read = Read::Bits(width, parts, ignore);
         }
         Some(Step::Bytes(BytesField { slot, when, big, read, refine }))
-    }
-
-    /// Every property must be one that the type has.
-    fn check_properties(&mut self, source: &Field, place: &Place) -> Option<()> {
-        let of_payload = if self.json { JSON } else { BYTES };
-        let kind = source.kind.as_str();
-        let known = of_payload.iter().chain(MADE).find(|(known, _)| *known == kind).map(|(_, properties)| *properties);
-        let known = known.or_else(|| whole(kind).filter(|_| !self.json).map(|_| WHOLE));
-        let Some(known) = known else {
-            let mut types: Vec<&str> = of_payload.iter().chain(MADE).map(|(kind, _)| *kind).collect();
-            if !self.json {
-                types.extend(["u8", "u16", "u24", "u32", "u64", "i8", "i16", "i24", "i32", "i64"]);
-            }
-            let payload = if self.json { "type of a JSON field" } else { "type of a field of bytes" };
-            self.wrong(place.member("type"), unknown(payload, kind, types));
-            return None;
-        };
-        for property in source.properties() {
-            if !known.contains(&property) {
-                let message = match known {
-                    [] => format!("a field of the type {kind} has no `{property}`"),
-                    _ => format!("a field of the type {kind} has no `{property}`; it has {}", known.join(", ")),
-                };
-                self.wrong(place.member(property), message);
-            }
-        }
-        Some(())
     }
 
     fn slot_of(&mut self, source: &Field, named: Named, place: &Place) -> Slot {
@@ -409,41 +296,6 @@ impl Compiler<'_> {
             }
         }
     }
-
-    /// `$.data.weight`, `$['a b'][0]`, `@.value`.
-    fn path(&mut self, text: Option<&str>, place: &Place) -> Option<Path> {
-        let parsed = text.and_then(parse_path);
-        if parsed.is_none() {
-            let message = "a path is like $.data.weight, $['a-b'], $.list[0], or @.value within a block with `each`";
-            self.wrong(place.clone(), message.to_owned());
-        }
-        parsed
-    }
-}
-
-fn parse_path(text: &str) -> Option<Path> {
-    let (from_element, mut rest) = match text.strip_prefix('$') {
-        Some(rest) => (false, rest),
-        None => (true, text.strip_prefix('@')?),
-    };
-    let mut steps = Vec::new();
-    while !rest.is_empty() {
-        if let Some(behind) = rest.strip_prefix('.') {
-            let end = behind.find(['.', '[']).unwrap_or(behind.len());
-            let (name, after) = behind.split_at_checked(end).filter(|(name, _)| !name.is_empty())?;
-            steps.push(PathStep::Member(name.to_owned()));
-            rest = after;
-        } else {
-            let (inner, after) = rest.strip_prefix('[')?.split_once(']')?;
-            let quoted = inner.strip_prefix('\'').and_then(|name| name.strip_suffix('\''));
-            steps.push(match quoted {
-                Some(name) => PathStep::Member(name.to_owned()),
-                None => PathStep::Item(inner.parse().ok()?),
-            });
-            rest = after;
-        }
-    }
-    Some(Path { from_element, steps })
 }
 
 /// A bit, or a range of them: lowest and number.
@@ -490,55 +342,3 @@ const ALGORITHMS: &[(&str, Algorithm)] = &[
     ("crc16-modbus", Algorithm::Crc16(0x8005, 0xFFFF, 0, true)),
     ("crc16-x25", Algorithm::Crc16(0x1021, 0xFFFF, 0xFFFF, true)),
 ];
-
-impl Field {
-    /// The properties that are written, beside name, type and when.
-    fn properties(&self) -> Vec<&'static str> {
-        let told = [
-            ("endian", self.endian.is_some()),
-            ("length", self.length.is_some()),
-            ("bits", self.bits.is_some()),
-            ("unknown-bits", self.unknown_bits.is_some()),
-            ("algorithm", self.algorithm.is_some()),
-            ("from", self.from.is_some()),
-            ("to", self.to.is_some()),
-            ("path", self.path.is_some()),
-            ("optional", self.optional.is_some()),
-            ("places", self.places.is_some()),
-            ("local", self.local.is_some()),
-            ("equals", self.equals.is_some()),
-            ("one-of", self.one_of.is_some()),
-            ("refuse-as", self.refuse_as.is_some()),
-            ("missing", self.missing.is_some()),
-            ("absent", self.absent.is_some()),
-            ("only-above", self.only_above.is_some()),
-            ("scale", self.scale.is_some()),
-            ("offset", self.offset.is_some()),
-            ("variable", self.variable.is_some()),
-            ("of", self.of.is_some()),
-            ("year", self.year.is_some()),
-            ("month", self.month.is_some()),
-            ("day", self.day.is_some()),
-            ("hour", self.hour.is_some()),
-            ("minute", self.minute.is_some()),
-            ("second", self.second.is_some()),
-            ("year-base", self.year_base.is_some()),
-            ("time", self.time.is_some()),
-            ("by", self.by.is_some()),
-            ("unit", self.unit.is_some()),
-            ("known", self.known.is_some()),
-            ("others", self.others.is_some()),
-            ("repeat", self.repeat.is_some()),
-            ("each", self.each.is_some()),
-            ("or-single", self.or_single.is_some()),
-            ("field", !self.field.is_empty()),
-            ("reading", !self.reading.is_empty()),
-            ("fact", !self.fact.is_empty()),
-            ("warning", !self.warning.is_empty()),
-            ("nothing", !self.nothing.is_empty()),
-            ("refuse", !self.refuse.is_empty()),
-            ("every-reading", self.every_reading.is_some()),
-        ];
-        told.into_iter().filter(|(_, is_told)| *is_told).map(|(name, _)| name).collect()
-    }
-}

@@ -111,6 +111,41 @@ fn the_good_module_works_so_that_the_others_fail_for_their_own_reason() {
 }
 
 #[test]
+fn several_memories_have_no_more_than_one() {
+    const GROWS: &str = "(if (i32.eq (memory.grow 0 (i32.const 150)) (i32.const -1)) (then unreachable))
+        (if (i32.eq (memory.grow 1 (i32.const 90)) (i32.const -1)) (then unreachable))
+        (i32.store8 (i32.const 1024) (i32.const 2)) (i32.const 1024)";
+    let memory = "(memory (export \"memory\") 1) (memory 1)";
+    let within = Module { memory, decode: GROWS, ..GOOD };
+    assert!(within.decode().is_ok(), "242 pages are less than 16 MiB");
+    let decode = GROWS.replace("90", "150");
+    let beyond = Module { memory, decode: decode.leak(), ..GOOD };
+    beyond.fails(FailureKind::Memory);
+}
+
+/// What the engine makes between the parts of a composed component needs both memories: without multi-memory it panics.
+#[test]
+fn a_composed_component_is_judged_like_any_other() {
+    let composed = "(component
+        (component $inner
+            (core module $m (memory (export \"m\") 1) (func (export \"f\") (param i32 i32))
+                (func (export \"r\") (param i32 i32 i32 i32) (result i32) i32.const 0))
+            (core instance $i (instantiate $m))
+            (func (export \"f\") (param \"s\" string)
+                (canon lift (core func $i \"f\") (memory $i \"m\") (realloc (func $i \"r\")))))
+        (component $outer
+            (import \"f\" (func $f (param \"s\" string)))
+            (core module $libc (memory (export \"m\") 1))
+            (core instance $l (instantiate $libc))
+            (core func $lowered (canon lower (func $f) (memory $l \"m\")))
+            (core module $m (import \"\" \"f\" (func (param i32 i32))))
+            (core instance (instantiate $m (with \"\" (instance (export \"f\" (func $lowered)))))))
+        (instance $i (instantiate $inner))
+        (instance (instantiate $outer (with \"f\" (func $i \"f\")))))";
+    assert!(refused_text(composed).contains("exports no `afferent:decoder` interface"));
+}
+
+#[test]
 fn pointers_that_lie() {
     let beyond = Module { decode: "(i32.const 65530)", ..GOOD };
     beyond.fails(FailureKind::InvalidOutput);
