@@ -1,8 +1,8 @@
 // Afferent's SDK for decoders in JavaScript: readers that refuse what they do not know, exact decimals, small builders.
 //
 // JavaScript's numbers are binary floats and lose digits (70.250 becomes 70.25, and 0.1 + 0.2 is not 0.3). A value that is shown
-// to a clinician never passes through one here: decimals are a mantissa (BigInt) and an exponent, made of integers or of the text
-// that was sent.
+// to a clinician never passes through one here with a fraction: decimals are a whole mantissa and an exponent, made of integers or of
+// the text that was sent. Whole numbers are exact to 2^53, and anything larger is refused.
 
 /// A refusal. Throw it; `decoder` turns it into the contract's error.
 export class Refusal extends Error {
@@ -15,16 +15,17 @@ export class Refusal extends Error {
 }
 
 /// `mantissa × 10^exponent`: decimal(7025, -2) is 70.25; trailing zeros are precision.
-export const decimal = (mantissa, exponent = 0) => ({ mantissa: BigInt(mantissa), exponent });
+export function decimal(mantissa, exponent = 0) {
+  if (!Number.isSafeInteger(mantissa)) throw new Refusal("malformed", "a number of more digits than are exact here");
+  return { mantissa: mantissa === 0 ? 0 : mantissa, exponent };
+}
 
 /// A decimal as text writes it, with every digit: "36.60", "-0.5", "1.2e-6".
 export function parseDecimal(text) {
   const found = /^(-?)(\d+)(?:\.(\d+))?(?:[eE]([+-]?\d+))?$/.exec(text);
   if (!found) throw new Refusal("malformed", "not a decimal number");
   const [, sign, whole, fraction = "", power = "0"] = found;
-  const digits = whole + fraction;
-  if (digits.replace(/^0+/, "").length > 18) throw new Refusal("malformed", "a number of more than 18 digits");
-  return { mantissa: BigInt(sign + digits), exponent: Number(power) - fraction.length };
+  return decimal(Number(sign + whole + fraction), Number(power) - fraction.length);
 }
 
 export const quantity = (value, unit, comparator) => ({ tag: "quantity", val: { value, unit, comparator } });
@@ -197,7 +198,7 @@ export const example = (name, model, channel, payload, outcome, values = []) => 
   name, outcome, values,
   input: {
     model, frames: [{ channel, data: hex(payload), capturedAtMs: undefined, extra: [] }],
-    contentType: "application/octet-stream", receivedAtMs: 0n, timeZone: undefined, variables: [], extra: [],
+    contentType: "application/octet-stream", receivedAtMs: 0, timeZone: undefined, variables: [], extra: [],
   },
 });
 
