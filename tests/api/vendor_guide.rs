@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::support::tests_data_dir;
+use crate::support::{TempDir, tests_data_dir};
 
 /// A command of the guide and what it prints there.
 #[derive(Debug)]
@@ -61,22 +61,17 @@ fn is_like(pattern: &str, line: &str) -> bool {
 }
 
 /// Runs a section's commands in an empty directory.
+#[expect(clippy::disallowed_methods, reason = "the guide's `afferent` is found as a vendor's shell finds it")]
 fn run(heading: &str) {
     let steps = steps(heading);
     assert!(steps.len() >= 4, "the section has a whole transcript");
-    let directory = std::env::temp_dir().join(format!(
-        "vendor-guide-{}-{}",
-        std::process::id(),
-        heading.to_lowercase().replace(' ', "-")
-    ));
-    let _ = std::fs::remove_dir_all(&directory);
-    std::fs::create_dir_all(&directory).unwrap();
+    let directory = TempDir::new();
     let binary = PathBuf::from(env!("CARGO_BIN_EXE_afferent"));
     let path = format!("{}:{}", binary.parent().unwrap().display(), std::env::var("PATH").unwrap_or_default());
     for Step { command, expected } in &steps {
         let output = Command::new("bash")
             .args(["-c", command])
-            .current_dir(&directory)
+            .current_dir(directory.path())
             .env("PATH", &path)
             .env("AFFERENT_DATA_DIR", tests_data_dir())
             .output()
@@ -89,7 +84,6 @@ fn run(heading: &str) {
             expected.join("\n")
         );
     }
-    let _ = std::fs::remove_dir_all(&directory);
 }
 
 #[test]

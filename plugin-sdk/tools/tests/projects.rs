@@ -14,7 +14,7 @@ struct Scratch(PathBuf);
 
 impl Scratch {
     fn new(name: &str) -> Self {
-        let path = std::env::temp_dir().join(format!("vendor-tools-{}-{name}", std::process::id()));
+        let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("vendor-tools-{}-{name}", std::process::id()));
         let _ = std::fs::remove_dir_all(&path);
         Self(path)
     }
@@ -60,7 +60,8 @@ fn passes(directory: &Path, name: &str, seconds: u64) -> trial::Report {
     assert_eq!(packed.path, directory.join(format!("{name}.wasm")));
     let decoder = load(&packed.component);
     assert_eq!(decoder.manifest().name, name);
-    let report = trial::test(&decoder, &Limits::default(), &vectors(directory, name), Duration::from_secs(seconds), |_| {});
+    let report =
+        trial::test(&decoder, &Limits::default(), &vectors(directory, name), Duration::from_secs(seconds), |_| {});
     assert!(report.passed(), "{:#?}", report.problems);
     assert_eq!(report.vectors, 3);
     assert!(report.changes.flipped_bits >= 100 && report.changes.flags > 1_000, "{:?}", report.changes);

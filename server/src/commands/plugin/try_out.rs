@@ -12,6 +12,7 @@ use plugin_host::{Decoder, Frame, Limits, PluginHost, Surface};
 use crate::fleet::{Binding, Variables, allowed_words};
 use crate::ingest::Tables;
 use crate::ingest::trial::{ByteMap, Trial, Tried, TriedVerdict, map_bytes, result_json, try_decoder};
+use crate::platform::clock::Clock;
 
 /// Arguments of `afferent plugin try`.
 #[derive(Debug, Args)]
@@ -69,7 +70,7 @@ pub fn run(args: &TryArgs, tables: &Tables) -> anyhow::Result<ExitCode> {
     let trial = Trial {
         frames: frames(args, &channel)?,
         content_type: if args.json.is_some() { "application/json" } else { "application/octet-stream" }.to_owned(),
-        received_at: args.received_at.unwrap_or_else(Utc::now),
+        received_at: args.received_at.unwrap_or_else(|| Clock.now()),
         zone: args.time_zone,
         variables: variables(&args.variables)?,
     };
