@@ -6,8 +6,8 @@
 //! pub static BUNDLED: &[(&str, &[u8])] = &[("bluetooth-sig", include_bytes!("…/bluetooth-sig.wasm"))];
 //! ```
 //!
-//! The decoder for the tests of misbehaviour is built too, but only its path is told (`HOSTILE_DECODER`, for tests);
-//! its bytes are in no binary.
+//! The decoders for the tests are built too, but only their paths are told (`HOSTILE_DECODER`, `VERSIONED_DECODER`); their
+//! bytes are in no binary.
 #![expect(clippy::disallowed_methods, reason = "cargo speaks to build scripts through the environment")]
 
 use std::fmt::Write;
@@ -41,11 +41,13 @@ fn main() -> Result<()> {
     componentize::write_atomically(&out.join("bundled_decoders.rs"), list.as_bytes())?;
 
     // A source archive without tests is complete, too.
-    let hostile = root.join("tests/fixtures/hostile-decoder");
-    if hostile.join("Cargo.toml").is_file() {
-        println!("cargo:rerun-if-changed={}", hostile.display());
-        let path = componentize::build(&hostile, &target)?;
-        println!("cargo:rustc-env=HOSTILE_DECODER={}", path.display());
+    for (fixture, variable) in [("hostile-decoder", "HOSTILE_DECODER"), ("versioned-decoder", "VERSIONED_DECODER")] {
+        let fixture = root.join("tests/fixtures").join(fixture);
+        if fixture.join("Cargo.toml").is_file() {
+            println!("cargo:rerun-if-changed={}", fixture.display());
+            let path = componentize::build(&fixture, &target)?;
+            println!("cargo:rustc-env={variable}={}", path.display());
+        }
     }
     Ok(())
 }

@@ -16,7 +16,7 @@ use uuid::Uuid;
 
 use crate::config::{Config, Rate};
 use crate::fhir::{Concepts, IdentifierSystems, Specification};
-use crate::fleet::{self, Decoders, FeedFormats, PairingLimits};
+use crate::fleet::{self, FeedFormats, LiveDecoders, PairingLimits};
 use crate::forward::{self, Doorbell};
 use crate::ingest::{self, AppsSeen, Bounds, Clocks, Intake, Sources, Tables};
 use crate::platform::clock::AppClock;
@@ -53,7 +53,7 @@ pub struct App {
     /// Who this installation is to the outside: the namespace of stable identifiers.
     pub installation: Uuid,
     /// Which decoder serves which model.
-    pub decoders: Decoders,
+    pub decoders: LiveDecoders,
     /// What vendors' clouds send.
     pub feed_formats: FeedFormats,
     /// Vitals, units and dispositions.
@@ -132,7 +132,7 @@ impl App {
         let clock = AppClock::default();
         let installation = installation::identify(&db).await?;
         let tables = Arc::new(Tables::load()?);
-        let decoders = Decoders::load(&config, &db, &tables.units, &tables.vitals).await?;
+        let decoders = LiveDecoders::load(&config, &db, &tables.units, &tables.vitals).await?;
         let (sealer, data_keys) = open_keys(&config, &db).await?;
         let metrics = Metrics::default();
         let bounds =

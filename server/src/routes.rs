@@ -70,6 +70,7 @@ where
             scope("/api/v1")
                 .wrap(from_fn(identity::authenticated))
                 .configure(tenancy::routes)
+                .configure(identity::routes)
                 .configure(fleet::routes)
                 .configure(ingest::api_routes)
                 .configure(forward::routes),

@@ -1,7 +1,7 @@
 //! The fleet: device models and their decoders, devices, hubs, who wears what, and the tokens of sources.
 //!
-//! Owns `decoder`, `device_model`, `device_unit`, `device`, `hub`, `hub_device`, `feed`, `app_installation`, `app_pairing`,
-//! `activation`, `assignment` and its history.
+//! Owns `decoder`, `device_model` (and in `plugins` the registry of decoders), `device_unit`, `device`, `hub`, `hub_device`,
+//! `feed`, `app_installation`, `app_pairing`, `activation`, `assignment` and its history.
 //!
 //! Invariants: a unit (model, serial) is enrolled with one tenant at a time; an enrolment that has ended stays ended, and
 //! its readings stay with its tenant. Periods of activity are recorded from the first day and never removed. A device and
@@ -20,6 +20,7 @@ mod feeds;
 mod http;
 mod issue_source_token;
 mod model;
+mod plugins;
 mod projection;
 mod reassign_device;
 mod register_hub;
@@ -29,7 +30,8 @@ mod store;
 pub use apps::{Described, PairingLimits, find_app_in, note_seen, read_own as read_own_app, redeem as redeem_pairing};
 pub use assign_device::{NewAssignment, assign as assign_device};
 pub use decoders::{
-    Binding, COMPILED_DECODERS, Decoders, LoadedDecoder, Origin, RefusedDecoder, ServedModel, Unbound, allowed_words,
+    Binding, COMPILED_DECODERS, Decoders, LiveDecoders, LoadedDecoder, Origin, RefusedDecoder, ServedModel, Unbound,
+    allowed_words, follow_registry,
 };
 pub use enrol_device::{NewDevice, enrol as enrol_device};
 pub use feeds::{

@@ -11,6 +11,7 @@ mod postgres_proxy;
 mod process;
 mod script;
 mod tcp_proxy;
+mod versioned;
 
 pub use actors::{Actor, Answer, Clinic, Hub};
 pub use chromium::{Chromium, Page};
@@ -23,6 +24,7 @@ pub use postgres_proxy::{Cut, PostgresProxy};
 pub use process::{ServerProcess, free_address};
 pub use script::Stage;
 pub use tcp_proxy::TcpProxy;
+pub use versioned::{versioned, versioned_frame};
 
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
@@ -95,6 +97,7 @@ impl TestApp {
         tokio::spawn(afferent::ingest::run_claims(Arc::clone(&app), stop.clone()));
         tokio::spawn(afferent::forward::run(Arc::clone(&app), stop.clone()));
         tokio::spawn(afferent::ingest::run_mqtt(Arc::clone(&app), stop.clone()));
+        tokio::spawn(afferent::fleet::follow_registry(Arc::clone(&app), stop.clone()));
         let server = app::http_server(Arc::clone(&app), listener, Duration::from_secs(1)).unwrap();
         let handle = server.handle();
         tokio::spawn(server);

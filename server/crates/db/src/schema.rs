@@ -24,6 +24,8 @@ diesel::table! {
         created_at -> Timestamptz,
         expires_at -> Nullable<Timestamptz>,
         revoked_at -> Nullable<Timestamptz>,
+        /// Of a vendor's token: whose decoders it may touch.
+        vendor_id -> Nullable<Uuid>,
     }
 }
 
@@ -521,6 +523,66 @@ diesel::table! {
 }
 
 diesel::table! {
+    /// Decoders by name. Without a vendor it is the platform's.
+    plugin (name) {
+        name -> Text,
+        vendor_id -> Nullable<Uuid>,
+        /// Somebody chose the active version: a newer one that comes with the server does not replace it.
+        pinned -> Bool,
+        created_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    /// What was done to decoders, by whom and why; append-only.
+    plugin_event (id) {
+        id -> Uuid,
+        plugin -> Text,
+        version -> Text,
+        action -> Text,
+        /// The version that was active until then.
+        before_version -> Nullable<Text>,
+        token_id -> Nullable<Uuid>,
+        actor -> Text,
+        reason -> Text,
+        at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    /// One row, counted up whenever another version serves: server processes look at it every second.
+    plugin_generation (only) {
+        only -> Bool,
+        value -> BigInt,
+    }
+}
+
+diesel::table! {
+    /// Versions of decoders: those that came with a server, and those that were uploaded, with their bytes.
+    plugin_version (id) {
+        id -> Uuid,
+        plugin -> Text,
+        version -> Text,
+        state -> Text,
+        origin -> Text,
+        content_hash -> Text,
+        component -> Nullable<Bytea>,
+        size -> BigInt,
+        models -> Array<Text>,
+        manifest -> Jsonb,
+        examination -> Jsonb,
+        /// Percent of the live uplinks that a version in shadow decodes beside the active one.
+        shadow_share -> SmallInt,
+        /// Name of the token that uploaded it, as it was then.
+        author -> Text,
+        uploaded_by -> Nullable<Uuid>,
+        signature -> Nullable<Bytea>,
+        signed_with -> Nullable<Bytea>,
+        uploaded_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
     /// Uplinks that could not be decoded; the raw bytes stay with the uplink until the item is settled.
     quarantine (tenant_id, uplink_id) {
         tenant_id -> Uuid,
@@ -764,6 +826,18 @@ diesel::table! {
 }
 
 diesel::table! {
+    /// Makers of decoders that may upload their own.
+    vendor (id) {
+        id -> Uuid,
+        name -> Text,
+        /// Ed25519 (RFC 8032). Whoever has one must sign what they upload.
+        public_key -> Nullable<Bytea>,
+        active -> Bool,
+        created_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
     /// Uplinks whose decoder asked for more frames. They are decoded again together with what the device sends next; gone when joined, or quarantined when nothing came in time.
     waiting_frames (tenant_id, device_id, uplink_id) {
         tenant_id -> Uuid,
@@ -808,6 +882,10 @@ diesel::allow_tables_to_appear_in_same_query!(
     mqtt_session,
     observation,
     observation_identifier_more,
+    plugin,
+    plugin_event,
+    plugin_generation,
+    plugin_version,
     quarantine,
     reading_correction,
     reassignment,
@@ -823,5 +901,6 @@ diesel::allow_tables_to_appear_in_same_query!(
     unclaimed_item,
     uplink,
     uplink_body_kept,
+    vendor,
     waiting_frames,
 );

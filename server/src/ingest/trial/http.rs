@@ -111,7 +111,7 @@ async fn decode(_caller: Caller, app: AppData, body: Json<DecodeRequest>) -> Api
     let wish = body.into_inner();
     let channel = wish.channel.clone().unwrap_or_default();
     let first = wish.frames.first().and_then(|frame| frame.channel.as_deref()).unwrap_or(&channel);
-    let binding = app.decoders.for_model(&wish.model, first).map_err(|unbound| {
+    let binding = app.decoders.now().for_model(&wish.model, first).map_err(|unbound| {
         let pointer = if unbound.reason() == "model-without-decoder" { "/model" } else { "/channel" };
         Error::field(pointer, unbound.to_string())
     })?;
@@ -129,7 +129,7 @@ async fn decode(_caller: Caller, app: AppData, body: Json<DecodeRequest>) -> Api
         Error::new(Kind::Unavailable(1), "decode.busy", "The server is busy; try again.").because(cancelled)
     })??;
     let mut result = result(tried)?;
-    result.fuel_limit = app.decoders.host().limits().fuel;
+    result.fuel_limit = app.decoders.now().host().limits().fuel;
     decoder.manifest().name.clone_into(&mut result.decoder);
     decoder.manifest().version.clone_into(&mut result.decoder_version);
     Ok(Json(result))
