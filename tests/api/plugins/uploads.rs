@@ -1,9 +1,13 @@
 //! What is taken and what is refused, with the reason.
 
+use aws_lc_rs::rand::SystemRandom;
+use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair as _};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::json;
 
 use super::{states, upload};
-use crate::support::{TestApp, versioned};
+use crate::support::{TempDir, TestApp, versioned};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_component_becomes_a_draft_and_its_bytes_never_change() {
@@ -70,4 +74,44 @@ fn wat_importing_wasi() -> Vec<u8> {
     component.extend([10, u8::try_from(import.len()).unwrap()]);
     component.extend(import);
     component
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_command_line_uploads_and_signs() {
+    let app = TestApp::start().await;
+    let admin = app.platform_admin().await;
+    let pkcs8 = Ed25519KeyPair::generate_pkcs8(&SystemRandom::new()).unwrap();
+    let public = Ed25519KeyPair::from_pkcs8(pkcs8.as_ref()).unwrap().public_key().as_ref().to_vec();
+    let wish = json!({ "name": "Scales Ltd", "publicKey": STANDARD.encode(public) });
+    let vendor = admin.post("/api/v1/vendors", wish).await.expect(201);
+    let tokens = format!("/api/v1/vendors/{}/tokens", vendor["id"].as_str().unwrap());
+    let token = admin.post(&tokens, json!({})).await.expect(201)["token"].as_str().unwrap().to_owned();
+
+    let folder = TempDir::new();
+    let file = |name: &str, bytes: &[u8]| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, bytes).unwrap();
+        path
+    };
+    let pem = format!("-----BEGIN PRIVATE KEY-----\n{}\n-----END PRIVATE KEY-----\n", STANDARD.encode(pkcs8.as_ref()));
+    let (component, token, key) = (
+        file("scale.wasm", &versioned("1.0.0", 'R')),
+        file("token", token.as_bytes()),
+        file("key.pem", pem.as_bytes()),
+    );
+    let server = app.url("");
+    let run = async |more: Vec<std::ffi::OsString>| {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_afferent"));
+        command.args(["plugin", "upload"]).arg(&component).arg("--server").arg(&server).arg("--token-file").arg(&token);
+        command.args(more).env("AFFERENT_DATA_DIR", "/nonexistent");
+        tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap()
+    };
+    let unsigned = run(Vec::new()).await;
+    assert_eq!(unsigned.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&unsigned.stderr).contains("sign the component"), "{unsigned:?}");
+    let signed = run(vec!["--signing-key".into(), key.into()]).await;
+    assert!(signed.status.success(), "{signed:?}");
+    let told = String::from_utf8_lossy(&signed.stdout).into_owned();
+    assert!(told.starts_with("uploaded: versioned-scale 1.0.0, a draft"), "{told}");
+    assert_eq!(states(&admin).await, [("1.0.0".to_owned(), "draft".to_owned())]);
 }

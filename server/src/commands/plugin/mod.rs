@@ -1,8 +1,9 @@
-//! `afferent plugin`: tries decoders without a server and without a database.
+//! `afferent plugin`: tries decoders without a server and without a database, and sends them to one.
 
 mod check;
 mod compare;
 mod expected;
+mod upload;
 mod vectors;
 
 use std::path::PathBuf;
@@ -23,6 +24,18 @@ pub struct PluginArgs {
 
 #[derive(Debug, Subcommand)]
 enum PluginCommand {
+    #[command(flatten)]
+    Here(HereCommand),
+    /// Upload a component to a server's registry, where it becomes a draft.
+    ///
+    ///   afferent plugin upload scale.wasm --server https://afferent.example.org --token-file token
+    #[command(verbatim_doc_comment)]
+    Upload(upload::UploadArgs),
+}
+
+/// What needs no server.
+#[derive(Debug, Subcommand)]
+enum HereCommand {
     /// Run payload vectors through decoder and FHIR mapping, and compare with what they expect.
     ///
     /// FILE holds one JSON object a line: id, format, `payload_hex` or `payload_json`, context, expected. The format names the
@@ -64,14 +77,18 @@ enum PluginCommand {
 /// # Errors
 /// A file that cannot be read, or a built-in decoder that is refused.
 pub async fn run(args: PluginArgs, config: Config) -> anyhow::Result<ExitCode> {
+    let command = match args.command {
+        PluginCommand::Upload(args) => return upload::run(args).await,
+        PluginCommand::Here(command) => command,
+    };
     // Loading and running decoders is CPU work for seconds: it does not belong on a thread that drives others.
-    tokio::task::spawn_blocking(move || match args.command {
-        PluginCommand::Vectors { file, json, quiet } => {
+    tokio::task::spawn_blocking(move || match command {
+        HereCommand::Vectors { file, json, quiet } => {
             let tables = Tables::load()?;
             vectors::run(&open(&config, &tables)?, &tables, &file, vectors::Style::of(json, quiet))
         }
-        PluginCommand::List => list(&open(&config, &Tables::load()?)?),
-        PluginCommand::Check { file } => check::run(&file, &Tables::load()?),
+        HereCommand::List => list(&open(&config, &Tables::load()?)?),
+        HereCommand::Check { file } => check::run(&file, &Tables::load()?),
     })
     .await?
 }
