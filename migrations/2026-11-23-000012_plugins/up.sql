@@ -72,7 +72,7 @@ COMMENT ON TABLE plugin_event IS 'What was done to decoders, by whom and why; ap
 COMMENT ON COLUMN plugin_event.before_version IS 'The version that was active until then.';
 
 CREATE TABLE plugin_generation (
-    only boolean PRIMARY KEY DEFAULT true CHECK (only),
+    singleton boolean PRIMARY KEY DEFAULT true CHECK (singleton),
     value bigint NOT NULL
 );
 INSERT INTO plugin_generation (value) VALUES (1);

@@ -122,7 +122,7 @@ async fn models_do_not_go_unserved_by_accident() {
     act(&admin, "2.0.0", "retire", json!({ "withoutReplacement": true })).await.expect(200);
     // Kept, and decoded when something serves the model again.
     let receipt = scale.uplink("", &versioned_frame(7025, 1, 0)).await.expect(202);
-    assert_eq!(receipt["reason"], "model-without-decoder");
+    assert!(text(&receipt["reason"]).starts_with("model-without-decoder"), "{receipt}");
     let no_reason =
         admin.post("/api/v1/plugins/versioned-scale/versions/1.0.0/activate", json!({ "reason": " " })).await;
     assert_eq!(no_reason.expect(422)["code"], "reason");

@@ -148,9 +148,9 @@ async fn a_vendor_with_a_key_signs_and_one_that_is_locked_out_is_out() {
 async fn an_uploaded_decoder_keeps_nothing_from_one_tenant_for_the_next() {
     let app = TestApp::start().await;
     let admin = app.platform_admin().await;
-    upload(&admin, std::fs::read(env!("HOSTILE_DECODER")).unwrap()).await.expect(201);
-    let listed = admin.get("/api/v1/plugins/hostile/versions").await.expect(200);
-    let path = format!("/api/v1/plugins/hostile/versions/{}/activate", listed["items"][0]["version"].as_str().unwrap());
+    let stored = upload(&admin, std::fs::read(env!("HOSTILE_DECODER")).unwrap()).await;
+    let path = format!("{}/activate", stored.header("Location").unwrap());
+    stored.expect(201);
     admin.post(&path, json!({ "reason": "a test" })).await.expect(200);
     for name in ["north", "south"] {
         let clinic = app.clinic(name).await;

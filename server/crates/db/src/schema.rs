@@ -551,8 +551,8 @@ diesel::table! {
 
 diesel::table! {
     /// One row, counted up whenever another version serves: server processes look at it every second.
-    plugin_generation (only) {
-        only -> Bool,
+    plugin_generation (singleton) {
+        singleton -> Bool,
         value -> BigInt,
     }
 }
