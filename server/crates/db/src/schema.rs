@@ -274,6 +274,8 @@ diesel::table! {
         last_success_at -> Nullable<Timestamptz>,
         created_at -> Timestamptz,
         updated_at -> Timestamptz,
+        /// Tokens system|code of what does not go there, whatever else the filter says.
+        filter_except_codes -> Array<Text>,
     }
 }
 
