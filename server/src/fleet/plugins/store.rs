@@ -72,8 +72,6 @@ pub struct RegisteredRow {
     pub origin: String,
     /// SHA-256 of the component.
     pub content_hash: String,
-    /// Percent of live uplinks while in shadow.
-    pub shadow_share: i16,
     pinned: bool,
 }
 
@@ -196,7 +194,6 @@ type RegisteredColumns = (
     plugin_version::state,
     plugin_version::origin,
     plugin_version::content_hash,
-    plugin_version::shadow_share,
     plugin::pinned,
 );
 
@@ -207,8 +204,7 @@ fn registered_columns() -> RegisteredColumns {
         plugin_version::state,
         plugin_version::origin,
         plugin_version::content_hash,
-        plugin_version::shadow_share,
-        plugin::pinned,
+            plugin::pinned,
     )
 }
 
