@@ -190,11 +190,12 @@ pub async fn open_keys(config: &Config, db: &Db) -> anyhow::Result<(Sealer, Data
 
 /// Every column that the server's key seals, besides the data keys.
 #[must_use]
-pub fn sealed_columns() -> [SealedColumn; 5] {
+pub fn sealed_columns() -> [SealedColumn; 6] {
     [
         fleet::SEALED_VARIABLES,
         fleet::SEALED_HUB_VARIABLES,
         fleet::SEALED_FEED_SECRETS,
+        fleet::SEALED_TOKENS,
         forward::SEALED_CREDENTIALS,
         ingest::SEALED_PASSWORDS,
     ]

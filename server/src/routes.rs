@@ -75,7 +75,7 @@ where
                 .configure(ingest::api_routes)
                 .configure(forward::routes),
         )
-        .service(scope("/ingest/v1").configure(ingest::routes))
+        .service(scope("/ingest/v1").configure(ingest::routes).configure(fleet::feed_callback_routes))
 }
 
 async fn no_such_route(request: HttpRequest) -> ApiResult<String> {

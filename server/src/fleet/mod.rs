@@ -1,7 +1,8 @@
 //! The fleet: device models and their decoders, devices, hubs, who wears what, and the tokens of sources.
 //!
 //! Owns `decoder`, `device_model` (and in `plugins` the registry of decoders), `device_unit`, `device`, `hub`, `hub_device`,
-//! `feed`, `app_installation`, `app_pairing`, `activation`, `assignment` and its history.
+//! `feed`, `feed_authorization`, `feed_consent`, `app_installation`, `app_pairing`, `activation`, `assignment` and its
+//! history.
 //!
 //! Invariants: a unit (model, serial) is enrolled with one tenant at a time; an enrolment that has ended stays ended, and
 //! its readings stay with its tenant. Periods of activity are recorded from the first day and never removed. A device and
@@ -34,9 +35,12 @@ pub use decoders::{
     allowed_words, follow_registry,
 };
 pub use enrol_device::{NewDevice, enrol as enrol_device};
+pub use feeds::authorization::{self as authorizations, Account, OAuthTokens, SEALED_TOKENS};
+pub use feeds::consent::callback_routes as feed_callback_routes;
+pub use feeds::withings;
 pub use feeds::{
-    Authentication, Challenge, FeedFormat, FeedFormats, FeedSecrets, FeedSnapshot, HmacAlgorithm, SEALED_FEED_SECRETS,
-    Shape, SignatureEncoding, find_feed_in, link_known, load_feed,
+    Authentication, Challenge, FeedClient, FeedFormat, FeedFormats, FeedSecrets, FeedSnapshot, HmacAlgorithm,
+    SEALED_FEED_SECRETS, Shape, SignatureEncoding, VendorApi, find_feed_in, link_known, load_feed,
 };
 pub use http::routes;
 pub use issue_source_token::{IssuedToken, Source, issue as issue_source_token};

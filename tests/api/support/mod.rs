@@ -12,6 +12,7 @@ mod process;
 mod script;
 mod tcp_proxy;
 mod versioned;
+mod withings_cloud;
 
 pub use actors::{Actor, Answer, Clinic, Hub};
 pub use chromium::{Chromium, Page};
@@ -25,6 +26,7 @@ pub use process::{ServerProcess, free_address};
 pub use script::Stage;
 pub use tcp_proxy::TcpProxy;
 pub use versioned::{versioned, versioned_frame};
+pub use withings_cloud::{CLIENT_SECRET, CloudFault, WithingsCloud};
 
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
@@ -95,6 +97,7 @@ impl TestApp {
         tokio::spawn(afferent::ingest::run_reassignments(Arc::clone(&app), stop.clone()));
         tokio::spawn(afferent::ingest::run_joins(Arc::clone(&app), stop.clone()));
         tokio::spawn(afferent::ingest::run_claims(Arc::clone(&app), stop.clone()));
+        tokio::spawn(afferent::ingest::run_pulls(Arc::clone(&app), stop.clone()));
         tokio::spawn(afferent::forward::run(Arc::clone(&app), stop.clone()));
         tokio::spawn(afferent::ingest::run_mqtt(Arc::clone(&app), stop.clone()));
         tokio::spawn(afferent::fleet::follow_registry(Arc::clone(&app), stop.clone()));

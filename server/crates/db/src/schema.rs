@@ -303,6 +303,7 @@ diesel::table! {
         challenge -> Jsonb,
         /// The secret that the vendor shows or signs with, and the one before it while that still holds; sealed by the server's key.
         secrets_sealed -> Nullable<Bytea>,
+        client -> Nullable<Jsonb>,
     }
 }
 
@@ -852,6 +853,33 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    feed_authorization (tenant_id, id) {
+        tenant_id -> Uuid,
+        id -> Uuid,
+        feed_id -> Uuid,
+        external_id -> Text,
+        state -> Text,
+        reason -> Nullable<Text>,
+        tokens_sealed -> Nullable<Bytea>,
+        version -> Int4,
+        refreshing_until -> Nullable<Timestamptz>,
+        valid_at -> Timestamptz,
+        updated_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    feed_consent (tenant_id, id) {
+        tenant_id -> Uuid,
+        id -> Uuid,
+        feed_id -> Uuid,
+        device_id -> Uuid,
+        state_hash -> Bytea,
+        expires_at -> Timestamptz,
+    }
+}
+
 diesel::allow_tables_to_appear_in_same_query!(
     activation,
     api_token,
@@ -872,6 +900,8 @@ diesel::allow_tables_to_appear_in_same_query!(
     endpoint,
     endpoint_patient,
     feed,
+    feed_authorization,
+    feed_consent,
     held_reading,
     hub,
     hub_device,

@@ -82,6 +82,7 @@ async fn serve(
     work.spawn(ingest::run_joins(Arc::clone(&app), stop.clone()));
     work.spawn(ingest::run_claims(Arc::clone(&app), stop.clone()));
     work.spawn(fleet::follow_registry(Arc::clone(&app), stop.clone()));
+    work.spawn(ingest::run_pulls(Arc::clone(&app), stop.clone()));
     work.spawn(maintenance::run(Arc::clone(&app), stop.clone()));
     let mqtt = tokio::spawn(ingest::run_mqtt(Arc::clone(&app), stop.clone()));
 
