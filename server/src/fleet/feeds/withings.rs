@@ -5,6 +5,7 @@
 //! enough for a general client: scopes are parted by commas, the token endpoint wants `action=requesttoken` and answers in
 //! the same envelope, errors have numbers, and there is no PKCE (decision 0020).
 
+use std::fmt;
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -37,8 +38,25 @@ pub enum Trouble {
     TooMany,
     /// The answer is larger than is read.
     TooLarge,
+    /// Another status inside than success.
+    Status(i64),
+    /// Another HTTP status than success.
+    Http(u16),
     /// Try again later; a sentence without anybody's data.
     Later(String),
+}
+
+impl fmt::Display for Trouble {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotTaken => f.write_str("the vendor does not take the account's tokens"),
+            Self::TooMany => f.write_str("the vendor asks for fewer requests"),
+            Self::TooLarge => f.write_str("the vendor's answer is larger than is read"),
+            Self::Status(status) => write!(f, "the vendor's API answered with status {status}"),
+            Self::Http(status) => write!(f, "the vendor's API answered with HTTP {status}"),
+            Self::Consent(reason) | Self::Later(reason) => f.write_str(reason),
+        }
+    }
 }
 
 #[derive(Deserialize)]
@@ -98,7 +116,7 @@ pub async fn call(
         200 => body_of(&response.body).map(|_body| ())?,
         401 => return Err(Trouble::NotTaken),
         429 => return Err(Trouble::TooMany),
-        other => return Err(Trouble::Later(format!("the API answered with HTTP {other}"))),
+        other => return Err(Trouble::Http(other)),
     }
     Ok(response.body)
 }
@@ -114,7 +132,7 @@ pub fn body_of(text: &[u8]) -> Result<Option<&RawValue>, Trouble> {
         0 => Ok(answer.body),
         100..=102 | 200 | 401 => Err(Trouble::NotTaken),
         601 => Err(Trouble::TooMany),
-        other => Err(Trouble::Later(format!("the API answered with status {other}"))),
+        other => Err(Trouble::Status(other)),
     }
 }
 
@@ -192,7 +210,7 @@ async fn request_tokens(
     form.extend(grant.iter().map(|(name, value)| (*name, (*value).to_owned())));
     let text = call(outbound, client, "v2/oauth2", &form, None).await.map_err(|trouble| match trouble {
         // "Invalid params": of a form that is right otherwise, the code or refresh token.
-        Trouble::Later(reason) if reason.ends_with("status 503") || reason.ends_with("HTTP 400") => Trouble::NotTaken,
+        Trouble::Status(503) | Trouble::Http(400) => Trouble::NotTaken,
         other => other,
     })?;
     let tokens = body_of(&text)?.and_then(|body| serde_json::from_str::<NewTokens>(body.get()).ok());
@@ -255,7 +273,7 @@ mod tests {
         let trouble = |text: &str| body_of(text.as_bytes()).err().unwrap();
         assert_eq!(trouble(r#"{"status":401,"error":"XRequestID: invalid_token"}"#), Trouble::NotTaken);
         assert_eq!(trouble(r#"{"status":601,"body":{"wait_seconds":12}}"#), Trouble::TooMany);
-        assert_eq!(trouble(r#"{"status":2555}"#), Trouble::Later("the API answered with status 2555".to_owned()));
+        assert_eq!(trouble(r#"{"status":2555}"#), Trouble::Status(2555));
         assert!(matches!(trouble("<html>"), Trouble::Later(_)));
     }
 

@@ -129,12 +129,9 @@ fn refused(trouble: Trouble) -> Error {
             "feed.code-refused",
             "The vendor does not take the code: it holds for seconds only, or the feed's client is not the right one. Ask for a new link.",
         ),
-        Trouble::Consent(reason) | Trouble::Later(reason) => {
+        trouble => {
             Error::new(Kind::Unavailable(60), "feed.vendor-away", "The vendor cannot be asked now. Ask for a new link.")
-                .because(anyhow::anyhow!(reason))
-        }
-        Trouble::TooMany | Trouble::TooLarge => {
-            Error::new(Kind::Unavailable(60), "feed.vendor-away", "The vendor cannot be asked now. Ask for a new link.")
+                .because(anyhow::anyhow!("{trouble}"))
         }
     }
 }

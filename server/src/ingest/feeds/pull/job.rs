@@ -125,13 +125,12 @@ fn what_now(attempts: i32, trouble: &Trouble) -> (&'static str, TimeDelta, Strin
     let doublings = u32::try_from(attempts.clamp(1, 15) - 1).unwrap_or(0);
     let backoff = TimeDelta::seconds(i64::from(2_u32.pow(doublings))).min(LONGEST);
     let state = if attempts >= MOST_TRIES { "dead" } else { "waiting" };
-    match trouble {
-        Trouble::Consent(reason) => ("unauthorized", TimeDelta::zero(), reason.clone()),
-        Trouble::TooMany => (state, backoff.max(SLOWER), "the vendor asks for fewer requests".to_owned()),
-        Trouble::TooLarge => (state, backoff, "the vendor's answer is larger than is read".to_owned()),
-        Trouble::NotTaken => (state, backoff, "the vendor does not take the account's tokens".to_owned()),
-        Trouble::Later(reason) => (state, backoff, reason.clone()),
-    }
+    let (state, pause) = match trouble {
+        Trouble::Consent(_) => ("unauthorized", TimeDelta::zero()),
+        Trouble::TooMany => (state, backoff.max(SLOWER)),
+        _ => (state, backoff),
+    };
+    (state, pause, trouble.to_string())
 }
 
 /// Fetches every window and commits it, as far as the time of a try reaches.

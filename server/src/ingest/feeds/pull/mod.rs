@@ -9,6 +9,7 @@
 mod fetch;
 mod job;
 mod notification;
+mod shown;
 mod store;
 mod subscribe;
 
@@ -17,7 +18,8 @@ use diesel_async::AsyncPgConnection;
 
 pub use job::run;
 pub use notification::{FORM, receive};
-pub use store::{PullRow, discard, forget, list, retry};
+pub use shown::{PullRow, discard, list, retry};
+pub use store::forget;
 
 use self::store::{Kind, NewPull};
 use crate::app::App;
