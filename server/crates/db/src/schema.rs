@@ -303,7 +303,67 @@ diesel::table! {
         challenge -> Jsonb,
         /// The secret that the vendor shows or signs with, and the one before it while that still holds; sealed by the server's key.
         secrets_sealed -> Nullable<Bytea>,
+        /// How the vendor's API is called: its addresses, and our client id there. The client secret is among the sealed secrets.
         client -> Nullable<Jsonb>,
+    }
+}
+
+diesel::table! {
+    /// What an account's owner let us fetch: the OAuth tokens, sealed.
+    feed_authorization (tenant_id, id) {
+        tenant_id -> Uuid,
+        id -> Uuid,
+        feed_id -> Uuid,
+        external_id -> Text,
+        /// granted; refused: the vendor does not take the tokens any more, the owner has to consent again.
+        state -> Text,
+        reason -> Nullable<Text>,
+        tokens_sealed -> Nullable<Bytea>,
+        /// Raised with every new pair of tokens: a refresh replaces only the pair that it used.
+        version -> Integer,
+        /// Somebody refreshes: refresh tokens rotate, so that only one may at a time. It ends by itself when that process is gone.
+        refreshing_until -> Nullable<Timestamptz>,
+        /// When the vendor took the tokens last: what changed there since then is fetched when the owner consents again.
+        valid_at -> Timestamptz,
+        updated_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    /// Links by which an account's owner can consent, until one is used or ends.
+    feed_consent (tenant_id, id) {
+        tenant_id -> Uuid,
+        id -> Uuid,
+        feed_id -> Uuid,
+        /// The virtual device that the account is to be linked with.
+        device_id -> Uuid,
+        /// SHA-256 of the state parameter (RFC 6749 section 10.12), which is used once.
+        state_hash -> Bytea,
+        expires_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    /// Data that a vendor announced and that is still to be fetched, and subscriptions that are still to be made. Gone when done.
+    feed_pull (tenant_id, id) {
+        tenant_id -> Uuid,
+        id -> Uuid,
+        feed_id -> Uuid,
+        external_id -> Text,
+        kind -> Text,
+        /// From when; what was fetched and committed is in front of it.
+        range_from -> Timestamptz,
+        /// Until when; null: whatever was made or changed since range_from.
+        range_until -> Nullable<Timestamptz>,
+        /// waiting; pulling, until next_at at most; unauthorized: the owner has to consent (again); dead: given up after many tries. The last two are tried again after a consent, dead ones at request.
+        state -> Text,
+        attempts -> Integer,
+        /// When it is tried; while it is pulled, when the lease ends.
+        next_at -> Timestamptz,
+        /// Who pulls it: only that one may finish it.
+        lease -> Nullable<Uuid>,
+        last_error -> Nullable<Text>,
+        notified_at -> Timestamptz,
     }
 }
 
@@ -853,33 +913,6 @@ diesel::table! {
     }
 }
 
-diesel::table! {
-    feed_authorization (tenant_id, id) {
-        tenant_id -> Uuid,
-        id -> Uuid,
-        feed_id -> Uuid,
-        external_id -> Text,
-        state -> Text,
-        reason -> Nullable<Text>,
-        tokens_sealed -> Nullable<Bytea>,
-        version -> Int4,
-        refreshing_until -> Nullable<Timestamptz>,
-        valid_at -> Timestamptz,
-        updated_at -> Timestamptz,
-    }
-}
-
-diesel::table! {
-    feed_consent (tenant_id, id) {
-        tenant_id -> Uuid,
-        id -> Uuid,
-        feed_id -> Uuid,
-        device_id -> Uuid,
-        state_hash -> Bytea,
-        expires_at -> Timestamptz,
-    }
-}
-
 diesel::allow_tables_to_appear_in_same_query!(
     activation,
     api_token,
@@ -902,6 +935,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     feed,
     feed_authorization,
     feed_consent,
+    feed_pull,
     held_reading,
     hub,
     hub_device,

@@ -5,21 +5,19 @@
 //! device that stands for one account is never given another one's readings by it: then people part them first.
 
 mod http;
+mod store;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use db::schema::feed_consent as t;
 use db::{DeviceId, FeedId, TenantId, TenantScope};
-use diesel::prelude::*;
-use diesel_async::RunQueryDsl;
 use sha2::{Digest, Sha256};
 use url::Url;
-use uuid::Uuid;
 
 pub use http::{api_routes, callback_routes};
 
 use super::model::FeedClient;
+use super::store::find_feed;
 use super::withings::{self, Trouble};
-use super::{link, load_feed, store};
+use super::{link, load_feed};
 use crate::app::App;
 use crate::error::{Error, Kind};
 use crate::fleet::enrolment_ended;
@@ -53,7 +51,7 @@ pub async fn start(app: &App, scope: &TenantScope, feed: FeedId, device: DeviceI
     let now = app.clock.now();
     let mut transaction = scope.begin(&app.db).await?;
     let (row, _) =
-        store::find_feed(&mut transaction, &scope.tenants(), feed).await?.ok_or_else(|| Error::not_found("feed"))?;
+        find_feed(&mut transaction, &scope.tenants(), feed).await?.ok_or_else(|| Error::not_found("feed"))?;
     let client = row.client.ok_or_else(no_client)?;
     let client: FeedClient = serde_json::from_value(client).map_err(Error::internal)?;
     let found = lock_device(&mut transaction, &[row.tenant_id], device)
@@ -67,22 +65,8 @@ pub async fn start(app: &App, scope: &TenantScope, feed: FeedId, device: DeviceI
         let detail = format!("a device of the models {} stands for an account of this feed", models.join(", "));
         return Err(Error::field("/device", detail));
     }
-    diesel::delete(t::table.filter(t::tenant_id.eq(row.tenant_id)).filter(t::feed_id.eq(feed)))
-        .filter(t::expires_at.le(now))
-        .execute(&mut *transaction)
-        .await?;
     let expires_at = now + HOLDS;
-    diesel::insert_into(t::table)
-        .values((
-            t::tenant_id.eq(row.tenant_id),
-            t::id.eq(Uuid::now_v7()),
-            t::feed_id.eq(feed),
-            t::device_id.eq(device),
-            t::state_hash.eq(hash.to_vec()),
-            t::expires_at.eq(expires_at),
-        ))
-        .execute(&mut *transaction)
-        .await?;
+    store::insert(&mut transaction, row.tenant_id, feed, device, (hash, expires_at), now).await?;
     transaction.commit().await?;
     let url = withings::authorization_url(&client, &redirect_url(app, feed), &state).map_err(Error::internal)?;
     Ok(Started { url, expires_at })
@@ -140,22 +124,11 @@ fn refused(trouble: Trouble) -> Error {
 async fn take(app: &App, feed: FeedId, state: &str) -> Result<(TenantId, DeviceId), Error> {
     let hash: [u8; 32] = Sha256::digest(state.as_bytes()).into();
     let mut transaction = app.db.begin_worker().await?;
-    let tenant: Option<TenantId> = t::table
-        .filter(t::state_hash.eq(hash.as_slice()))
-        .filter(t::feed_id.eq(feed))
-        .select(t::tenant_id)
-        .first(&mut *transaction)
-        .await
-        .optional()?;
+    let tenant = store::tenant_of(&mut transaction, feed, &hash).await?;
     transaction.commit().await?;
     let tenant = tenant.ok_or_else(unknown_state)?;
     let mut transaction = TenantScope::one(tenant).begin(&app.db).await?;
-    let taken: Option<(DeviceId, DateTime<Utc>)> =
-        diesel::delete(t::table.filter(t::tenant_id.eq(tenant)).filter(t::state_hash.eq(hash.as_slice())))
-            .returning((t::device_id, t::expires_at))
-            .get_result(&mut *transaction)
-            .await
-            .optional()?;
+    let taken = store::take(&mut transaction, tenant, &hash).await?;
     transaction.commit().await?;
     match taken {
         Some((device, expires_at)) if expires_at > app.clock.now() => Ok((tenant, device)),
