@@ -204,7 +204,7 @@ fn registered_columns() -> RegisteredColumns {
         plugin_version::state,
         plugin_version::origin,
         plugin_version::content_hash,
-            plugin::pinned,
+        plugin::pinned,
     )
 }
 
