@@ -6,7 +6,7 @@
 //! pub static BUNDLED: &[(&str, &[u8])] = &[("bluetooth-sig", include_bytes!("…/bluetooth-sig.wasm"))];
 //! ```
 //!
-//! The decoders for the tests are built too, but only their paths are told (`HOSTILE_DECODER`, `VERSIONED_DECODER`); their
+//! The decoders for the tests are built too, but only their paths are told (`HOSTILE_DECODER`, `VERSIONED_SCALE`); their
 //! bytes are in no binary.
 #![expect(clippy::disallowed_methods, reason = "cargo speaks to build scripts through the environment")]
 
@@ -41,7 +41,7 @@ fn main() -> Result<()> {
     componentize::write_atomically(&out.join("bundled_decoders.rs"), list.as_bytes())?;
 
     // A source archive without tests is complete, too.
-    for (fixture, variable) in [("hostile-decoder", "HOSTILE_DECODER"), ("versioned-decoder", "VERSIONED_DECODER")] {
+    for (fixture, variable) in [("hostile-decoder", "HOSTILE_DECODER"), ("versioned-scale", "VERSIONED_SCALE")] {
         let fixture = root.join("tests/fixtures").join(fixture);
         if fixture.join("Cargo.toml").is_file() {
             println!("cargo:rerun-if-changed={}", fixture.display());

@@ -1,11 +1,11 @@
-//! Versions of a test's decoder: see tests/fixtures/versioned-decoder.
+//! Versions of a test's decoder: see tests/fixtures/versioned-scale.
 
 /// The text in the component that its version and behaviour stand behind.
 const MARK: &[u8] = b"AFFERENT-TEST-DECODER ";
 
 /// The component with a version and a behaviour; its model is `versioned-scale`.
 pub fn versioned(version: &str, behaviour: char) -> Vec<u8> {
-    let mut component = std::fs::read(env!("VERSIONED_DECODER")).unwrap();
+    let mut component = std::fs::read(env!("VERSIONED_SCALE")).unwrap();
     let at =
         component.windows(MARK.len()).position(|window| window == MARK).expect("the fixture has its mark") + MARK.len();
     let text = format!("{version:<10}{behaviour}");
