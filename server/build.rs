@@ -6,8 +6,8 @@
 //! pub static BUNDLED: &[(&str, &[u8])] = &[("bluetooth-sig", include_bytes!("…/bluetooth-sig.wasm"))];
 //! ```
 //!
-//! The decoders for the tests are built too, but only their paths are told (`HOSTILE_DECODER`, `VERSIONED_SCALE`); their
-//! bytes are in no binary.
+//! The decoders for the tests (of misbehaviour, and of versions) are built too, but only their paths are told
+//! (`HOSTILE_DECODER`, `VERSIONED_DECODER`, `VERSIONED_SCALE`); their bytes are in no binary.
 #![expect(clippy::disallowed_methods, reason = "cargo speaks to build scripts through the environment")]
 
 use std::fmt::Write;
@@ -41,12 +41,16 @@ fn main() -> Result<()> {
     componentize::write_atomically(&out.join("bundled_decoders.rs"), list.as_bytes())?;
 
     // A source archive without tests is complete, too.
-    for (fixture, variable) in [("hostile-decoder", "HOSTILE_DECODER"), ("versioned-scale", "VERSIONED_SCALE")] {
-        let fixture = root.join("tests/fixtures").join(fixture);
+    for (folder, name) in [
+        ("hostile-decoder", "HOSTILE_DECODER"),
+        ("versioned-decoder", "VERSIONED_DECODER"),
+        ("versioned-scale", "VERSIONED_SCALE"),
+    ] {
+        let fixture = root.join("tests/fixtures").join(folder);
         if fixture.join("Cargo.toml").is_file() {
             println!("cargo:rerun-if-changed={}", fixture.display());
             let path = componentize::build(&fixture, &target)?;
-            println!("cargo:rustc-env={variable}={}", path.display());
+            println!("cargo:rustc-env={name}={}", path.display());
         }
     }
     Ok(())

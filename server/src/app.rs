@@ -18,7 +18,7 @@ use crate::config::{Config, Rate};
 use crate::fhir::{Concepts, IdentifierSystems, Specification};
 use crate::fleet::{self, FeedFormats, LiveDecoders, PairingLimits};
 use crate::forward::{self, Doorbell};
-use crate::ingest::{self, AppsSeen, Bounds, Clocks, Intake, Sources, Tables};
+use crate::ingest::{self, AppsSeen, Bounds, Clocks, Intake, Shadows, Sources, Tables};
 use crate::platform::clock::AppClock;
 use crate::platform::data_keys::DataKeys;
 use crate::platform::installation;
@@ -70,6 +70,8 @@ pub struct App {
     pub sources: Sources,
     /// Which phones were here a moment ago.
     pub apps_seen: AppsSeen,
+    /// Decoder versions beside those that serve, on live uplinks.
+    pub shadows: Shadows,
     /// How far the devices' clocks are off.
     pub clocks: Clocks,
     /// Uplinks a second and source.
@@ -152,6 +154,7 @@ impl App {
             identifier_systems: IdentifierSystems::default(),
             sources: Sources::default(),
             apps_seen: AppsSeen::default(),
+            shadows: Shadows::default(),
             clocks: Clocks::load()?,
             doorbell: Doorbell::default(),
             draining: AtomicBool::new(false),

@@ -127,6 +127,32 @@ pub async fn feed_address_changed(
     Ok(())
 }
 
+/// A decoder version is about to be activated, in the running transaction: nothing that its shadow replay found stands in the
+/// way.
+///
+/// # Errors
+/// 409 with what to decide first.
+pub async fn version_may_serve(conn: &mut AsyncPgConnection, plugin: &str, version: &str) -> Result<(), Error> {
+    match ingest::activation_block(conn, plugin, version).await? {
+        None => Ok(()),
+        Some(block) => Err(Error::conflict(block.code, block.detail)),
+    }
+}
+
+/// Another version of a plugin is in the shadow, or none, in the running transaction: live uplinks are compared with it.
+///
+/// # Errors
+/// The database's error.
+pub async fn shadow_changed(
+    app: &App,
+    conn: &mut AsyncPgConnection,
+    plugin: &str,
+    version: Option<(&str, &[String], u8)>,
+    token: ApiTokenId,
+) -> QueryResult<()> {
+    ingest::follow_shadow(conn, &ingest::ShadowWish { plugin, version, token }, app.clock.now()).await
+}
+
 /// After the commit: whoever waits is woken. Losing this costs at most a poll interval.
 pub fn readings_committed(app: &App) {
     app.doorbell.ring();

@@ -21,6 +21,7 @@ mod mqtt;
 mod plugin_vectors;
 mod plugins;
 mod provision;
+mod replay;
 mod security;
 mod support;
 mod tidy;

@@ -26,6 +26,7 @@ mod specification;
 pub(crate) mod store;
 mod transaction;
 mod update;
+pub(crate) mod uplink_readings;
 
 pub(crate) use concepts::Concepts;
 pub use http::routes;

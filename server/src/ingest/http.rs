@@ -33,6 +33,8 @@ pub fn api_routes(config: &mut ServiceConfig) {
     super::apps::api_routes(config);
     super::held::routes(config);
     super::reassign::routes(config);
+    super::replays::routes(config);
+    super::shadow::routes(config);
     super::trial::routes(config);
     super::mqtt::routes(config);
 }

@@ -28,8 +28,11 @@ mod open_body;
 mod reassign;
 mod receive_uplink;
 mod replay_uplink;
+mod replays;
+mod retained;
 pub mod retention;
 mod run_decoder;
+mod shadow;
 mod sources;
 mod store;
 pub mod trial;
@@ -47,4 +50,9 @@ pub use joining::run as run_joins;
 pub use model::{HeldReceipt, Outcome, Receipt};
 pub use mqtt::{SEALED_PASSWORDS, run as run_mqtt};
 pub use reassign::run as run_reassignments;
+pub use replays::run as run_replays;
+pub use shadow::{
+    Block, ShadowWish, Shadows, activation_block, follow_shadow, newest_report, run as run_shadow_replays,
+    run_live as run_live_shadows,
+};
 pub use sources::Sources;

@@ -117,6 +117,7 @@ pub(super) async fn receive_from(
     ticket: Ticket,
 ) -> Result<Receipt, Error> {
     let (received, frames) = read(upload, body, received_at)?;
+    let sample = app.shadows.sample(&source.device, &received);
     let mut submission = decode(app, source, received, frames, &ticket).await?;
     if let Some(key) = &upload.idempotency_key {
         submission.keys.push(TransportKey::idempotency(check_key(key)?, received_at));
@@ -124,6 +125,7 @@ pub(super) async fn receive_from(
     submission.keys.extend(upload.delivery.clone());
     joining::begun_before(app, source, &mut submission).await?;
     let receipt = app.intake.submit(submission, ticket).await?;
+    app.shadows.offer(sample);
     Ok(joined(app, source, receipt).await)
 }
 
@@ -310,6 +312,11 @@ pub(super) async fn decode_with(
             app.clocks.correct(app, device.tenant, device.id, sample).await
         }
         (_, Clocked::Measured) => None,
+        (Ok(plugin_host::Outcome::Readings(_)), Clocked::Known) => {
+            app.clocks.correct(app, source.device.tenant, source.device.id, None).await
+        }
+        (_, Clocked::Known) => None,
+        (_, Clocked::By(correction)) => correction,
         (_, Clocked::As(offset_ms)) => {
             offset_ms.map(|offset| Correction { offset: chrono::Duration::milliseconds(offset), since: None })
         }
@@ -375,9 +382,13 @@ pub(super) enum Clocked {
     Measured,
     /// By what was applied when it came, in milliseconds.
     As(Option<i64>),
+    /// By what is known of its clock, without measuring it anew: these bytes are old.
+    Known,
+    /// By exactly this.
+    By(Option<Correction>),
 }
 
-fn decoder_input(device: &DeviceSnapshot, received: &Received, frames: Vec<Frame>) -> plugin_host::Input {
+pub(super) fn decoder_input(device: &DeviceSnapshot, received: &Received, frames: Vec<Frame>) -> plugin_host::Input {
     plugin_host::Input {
         model: device.model.clone(),
         frames: frames

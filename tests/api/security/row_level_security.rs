@@ -213,7 +213,13 @@ async fn fill(app: &TestApp, clinic: &crate::support::Clinic) {
          INSERT INTO waiting_frames (tenant_id, device_id, uplink_id, received_at, expires_at) \
          VALUES ('{tenant}', '{device}', gen_random_uuid(), now(), now() + interval '1 hour'); \
          INSERT INTO device_clock (tenant_id, device_id, offset_ms, spread_ms, samples, state, measured_at, updated_at) \
-         VALUES ('{tenant}', '{device}', 0, 0, 1, 'settling', now(), now()) ON CONFLICT DO NOTHING",
+         VALUES ('{tenant}', '{device}', 0, 0, 1, 'settling', now(), now()) ON CONFLICT DO NOTHING; \
+         INSERT INTO replay (tenant_id, id, scope, dry_run, reason, token_id, state, created_at, updated_at) \
+         VALUES ('{tenant}', '{job}', '{{}}', true, 'x', gen_random_uuid(), 'done', now(), now()); \
+         INSERT INTO replay_item (tenant_id, replay_id, id, uplink_id, action) \
+         VALUES ('{tenant}', '{job}', gen_random_uuid(), gen_random_uuid(), 'skipped'); \
+         INSERT INTO shadow_key (tenant_id, shadow_id, device_id, new_key, old_key, uplink_id, received_at, kind, measured_at) \
+         VALUES ('{tenant}', '{job}', '{device}', 'a', 'b', gen_random_uuid(), now(), 'body-weight', now())",
         tenant = clinic.tenant, device = clinic.device, patient = clinic.patient, job = uuid::Uuid::now_v7(),
     ))
     .await

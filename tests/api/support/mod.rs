@@ -95,6 +95,9 @@ impl TestApp {
             tokio::spawn(afferent::ingest::run_committer(Arc::clone(&app)));
         }
         tokio::spawn(afferent::ingest::run_reassignments(Arc::clone(&app), stop.clone()));
+        tokio::spawn(afferent::ingest::run_replays(Arc::clone(&app), stop.clone()));
+        tokio::spawn(afferent::ingest::run_shadow_replays(Arc::clone(&app), stop.clone()));
+        tokio::spawn(afferent::ingest::run_live_shadows(Arc::clone(&app), stop.clone()));
         tokio::spawn(afferent::ingest::run_joins(Arc::clone(&app), stop.clone()));
         tokio::spawn(afferent::ingest::run_claims(Arc::clone(&app), stop.clone()));
         tokio::spawn(afferent::ingest::run_pulls(Arc::clone(&app), stop.clone()));

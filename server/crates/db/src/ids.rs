@@ -89,6 +89,12 @@ typed_ids! {
     ReadingCorrectionId,
     /// The correction of who wore a device in a period.
     ReassignmentId,
+    /// Uplinks that are decoded again.
+    ReplayId,
+    /// One thing that a replay did.
+    ReplayItemId,
+    /// A decoder version that is run beside the one that serves.
+    ShadowReplayId,
     /// A distributor or customer.
     TenantId,
     /// One received payload.

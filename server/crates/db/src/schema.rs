@@ -382,7 +382,7 @@ diesel::table! {
         measured_at -> Timestamptz,
         reason -> Text,
         detail -> Text,
-        /// open; claimed, released (a person decided), taken (it came again, or was taken in, when its wearer was known); discarded (never a result, kept as evidence); expired (nobody decided in time, its bytes are gone; it opens again when it comes again).
+        /// open; claimed, released (a person decided), taken (it came again, or was taken in, when its wearer was known); discarded (never a result, kept as evidence); expired (nobody decided in time, its bytes are gone; it opens again when it comes again); corrected (a replay read its bytes in another way: what it held is not what they say); alias (no reading, but the memory that a record comes under another key now).
         state -> Text,
         created_at -> Timestamptz,
         /// Hash of the clinical content: the same content again is known, other content is another matter. NULL for rows from before this column.
@@ -401,6 +401,8 @@ diesel::table! {
         /// The Observation that it became.
         observation_id -> Nullable<Text>,
         settled_at -> Nullable<Timestamptz>,
+        /// Of an alias: the key under which the record is stored, and that identifiers are made with; reading_key is the one under which it comes now.
+        identity_key -> Nullable<Text>,
     }
 }
 
@@ -572,6 +574,8 @@ diesel::table! {
         body -> Text,
         /// Of a record that grows (`replace`): when its present state was seen, by the capture, else by the receipt. NULL for all others. A state that was seen earlier does not overwrite it.
         observed_at -> Nullable<Timestamptz>,
+        /// When a FHIR client wrote it last; NULL for what only devices brought. A replay does not overwrite what a person changed.
+        edited_at -> Nullable<Timestamptz>,
     }
 }
 
@@ -675,6 +679,7 @@ diesel::table! {
         reassignment_id -> Nullable<Uuid>,
         old_observation -> Nullable<Text>,
         new_observation -> Nullable<Text>,
+        replay_id -> Nullable<Uuid>,
     }
 }
 
@@ -710,6 +715,48 @@ diesel::table! {
         reassignment_id -> Uuid,
         observation_id -> Text,
         assignment_id -> Uuid,
+    }
+}
+
+diesel::table! {
+    /// Uplinks that are decoded again, and how far that has come. A job row: one process works on it at a time, any process goes on after a crash.
+    replay (tenant_id, id) {
+        tenant_id -> Uuid,
+        id -> Uuid,
+        /// Which uplinks, and with which decoder, as it was asked for.
+        scope -> Jsonb,
+        dry_run -> Bool,
+        reason -> Text,
+        token_id -> Uuid,
+        state -> Text,
+        total -> Nullable<BigInt>,
+        /// The last uplink that is done, in the order of ids; written in the transaction that does it, so that nothing is done twice.
+        position -> Nullable<Uuid>,
+        counts -> Jsonb,
+        /// Rows of replay_item; beyond the limit only counts are kept.
+        items -> BigInt,
+        /// The process that is at it, until lease_until.
+        worker -> Nullable<Uuid>,
+        lease_until -> Nullable<Timestamptz>,
+        failure -> Nullable<Text>,
+        created_at -> Timestamptz,
+        updated_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    /// What a replay did, or a dry run would do, to one reading or uplink. What stays the same is only counted.
+    replay_item (tenant_id, replay_id, id) {
+        tenant_id -> Uuid,
+        replay_id -> Uuid,
+        id -> Uuid,
+        uplink_id -> Uuid,
+        action -> Text,
+        reason -> Nullable<Text>,
+        kind -> Nullable<Text>,
+        observation_id -> Nullable<Text>,
+        /// Fields of the Observation before and after: clinical data, shown to roles that may see patients.
+        changes -> Nullable<Jsonb>,
     }
 }
 
@@ -790,6 +837,46 @@ diesel::table! {
         last_updated -> Timestamptz,
         deleted -> Bool,
         body -> Text,
+    }
+}
+
+diesel::table! {
+    /// Hashes of record keys that a decoder version derives in another way: the key so far and the key to come. They become aliases when it is activated with recordKeys = remap.
+    shadow_key (tenant_id, shadow_id, device_id, new_key) {
+        tenant_id -> Uuid,
+        shadow_id -> Uuid,
+        device_id -> Uuid,
+        new_key -> Text,
+        old_key -> Text,
+        uplink_id -> Uuid,
+        received_at -> Timestamptz,
+        kind -> Text,
+        measured_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    /// A decoder version beside the one that serves, over retained uplinks (replay) or beside live ones (live), and what differs.
+    shadow_replay (id) {
+        id -> Uuid,
+        decoder_name -> Text,
+        decoder_version -> Text,
+        kind -> Text,
+        scope -> Jsonb,
+        token_id -> Nullable<Uuid>,
+        state -> Text,
+        total -> Nullable<BigInt>,
+        position_tenant -> Nullable<Uuid>,
+        position -> Nullable<Uuid>,
+        report -> Jsonb,
+        /// What a platform admin decided about changed record keys: remap (records are known under both keys from the activation on) or accept (what is sent again is new). NULL: nothing; changed keys block the activation.
+        record_keys -> Nullable<Text>,
+        record_keys_reason -> Nullable<Text>,
+        worker -> Nullable<Uuid>,
+        lease_until -> Nullable<Timestamptz>,
+        failure -> Nullable<Text>,
+        created_at -> Timestamptz,
+        updated_at -> Timestamptz,
     }
 }
 
@@ -956,12 +1043,16 @@ diesel::allow_tables_to_appear_in_same_query!(
     reading_correction,
     reassignment,
     reassignment_item,
+    replay,
+    replay_item,
     resource,
     resource_date,
     resource_reference,
     resource_string,
     resource_token,
     resource_version,
+    shadow_key,
+    shadow_replay,
     source_credential,
     tenant,
     unclaimed_item,

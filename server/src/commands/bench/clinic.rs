@@ -27,6 +27,8 @@ pub(super) struct Device {
 /// The customer's devices.
 pub(super) struct Clinic {
     pub(super) devices: Vec<Device>,
+    /// Token of a platform admin.
+    pub(super) platform: String,
 }
 
 impl Clinic {
@@ -53,7 +55,7 @@ impl Clinic {
             all.extend(enrolled??);
         }
         all.sort_unstable_by_key(|(number, _)| *number);
-        Ok(Self { devices: all.into_iter().map(|(_, device)| device).collect() })
+        Ok(Self { devices: all.into_iter().map(|(_, device)| device).collect(), platform })
     }
 
     /// Which device sends payload `number`, and which of its own it is.

@@ -19,6 +19,7 @@ mod report;
 mod scale;
 mod scratch;
 mod server;
+mod shadow;
 mod stage;
 
 use std::path::PathBuf;
@@ -81,6 +82,8 @@ enum Part {
     Scale,
     /// Five times as much as can be served.
     Overload,
+    /// A decoder version beside the one that serves: over retained uplinks, and beside live ones.
+    Shadow,
 }
 
 /// Runs it. SIGINT and SIGTERM end it early, with nothing left behind.

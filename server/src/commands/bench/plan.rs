@@ -14,7 +14,7 @@ use super::report::{FloorCost, IngestRow, Machine, Report};
 use super::scratch::Scratch;
 use super::server::Server;
 use super::stage::Stage;
-use super::{BenchArgs, Part, decode, ingest, overload, postgres, scale};
+use super::{BenchArgs, Part, decode, ingest, overload, postgres, scale, shadow};
 use crate::config::Config;
 use crate::platform::clock::Clock;
 
@@ -24,6 +24,8 @@ const CONNECTIONS: [u32; 3] = [32, HEADLINE, 512];
 const HEADLINE: u32 = 256;
 /// How many times the measured capacity is offered.
 const OVERLOAD: f64 = 5.0;
+/// Uplinks that a shadow replay goes over.
+const RETAINED: u32 = 100_000;
 /// Observations that the fill starts from.
 const BASE_OBSERVATIONS: i64 = 50_000;
 
@@ -37,6 +39,7 @@ struct Sizes {
     base_observations: i64,
     overload: Duration,
     overload_connections: u32,
+    retained: u32,
 }
 
 impl Sizes {
@@ -53,6 +56,7 @@ impl Sizes {
                 base_observations: 0,
                 overload: Duration::from_secs(1),
                 overload_connections: 200,
+                retained: 500,
             };
         }
         let connections = match (args.connections, args.only) {
@@ -69,6 +73,7 @@ impl Sizes {
             base_observations: BASE_OBSERVATIONS,
             overload: Duration::from_secs(15),
             overload_connections: 4000,
+            retained: RETAINED,
         }
     }
 }
@@ -104,7 +109,13 @@ pub(super) async fn measure(
     let mut stage = Stage::set(server, config, sizes.devices, stop).await?;
     report.machine.postgres = Some(postgres::durable_version(&mut stage.observer).await?);
     stage.warm_up(sizes.payloads / 10).await?;
-    measure_ingest(&mut stage, &sizes, args.only, &mut report).await?;
+    if !matches!(args.only, Some(Part::Shadow)) {
+        measure_ingest(&mut stage, &sizes, args.only, &mut report).await?;
+    }
+    if wants(Part::Shadow) {
+        let cost = shadow::measure(&mut stage, sizes.retained, sizes.payloads, sizes.headline).await;
+        report.shadow = Some(cost.context("beside a shadow")?);
+    }
     if wants(Part::Scale) {
         // Long enough to leave the moments behind in which every page that is touched goes to the WAL as a whole.
         let (payloads, connections) = (sizes.payloads.saturating_mul(2), sizes.headline);

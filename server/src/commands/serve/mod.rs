@@ -79,6 +79,9 @@ async fn serve(
     }
     work.spawn(forward::run(Arc::clone(&app), stop.clone()));
     work.spawn(ingest::run_reassignments(Arc::clone(&app), stop.clone()));
+    work.spawn(ingest::run_replays(Arc::clone(&app), stop.clone()));
+    work.spawn(ingest::run_shadow_replays(Arc::clone(&app), stop.clone()));
+    work.spawn(ingest::run_live_shadows(Arc::clone(&app), stop.clone()));
     work.spawn(ingest::run_joins(Arc::clone(&app), stop.clone()));
     work.spawn(ingest::run_claims(Arc::clone(&app), stop.clone()));
     work.spawn(fleet::follow_registry(Arc::clone(&app), stop.clone()));

@@ -260,6 +260,7 @@ fn observation_row<'a>(row: &Row<'a>, place: Place<'_>, interned: &Interned) -> 
         value_number: columns.value_number,
         value_unit: columns.value_unit.as_deref(),
         counted: may_count && columns.is_counted(),
+        edited_at: Some(version.stored.last_updated),
         body: &version.stored.body,
     }
 }

@@ -34,6 +34,8 @@ pub(crate) struct NewObservation<'a> {
     pub(crate) value_number: Option<f64>,
     pub(crate) value_unit: Option<&'a str>,
     pub(crate) counted: bool,
+    /// A client wrote this version: a replay must not overwrite it.
+    pub(crate) edited_at: Option<DateTime<Utc>>,
     pub(crate) body: &'a str,
 }
 

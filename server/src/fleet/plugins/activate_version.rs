@@ -1,5 +1,7 @@
 //! Which version serves: activated, taken back, put aside, tried in the shadow.
 
+use plugin_host::Surface;
+
 use super::model::{Action, State};
 use super::store::{self, NewEvent, VersionRow};
 use super::upload_version::check_models;
@@ -8,6 +10,7 @@ use crate::error::{Error, Kind};
 use crate::fleet::Origin;
 use crate::fleet::store::decoder as provenance;
 use crate::identity::Principal;
+use crate::wiring;
 
 /// Why, and what the caller knows to be so.
 #[derive(Debug)]
@@ -66,6 +69,9 @@ async fn serve(
         return Ok(row);
     }
     check_models(&mut transaction, &decoder).await?;
+    if action == Action::Activated {
+        wiring::version_may_serve(&mut transaction, plugin, version).await?;
+    }
     if let Some(active) = &active
         && !wish.allow_missing_models
     {
@@ -76,6 +82,9 @@ async fn serve(
     }
     store::set_state(&mut transaction, row.id, State::Active, 0).await?;
     store::set_pinned(&mut transaction, plugin, true).await?;
+    if State::of(&row.state) == State::Shadow {
+        wiring::shadow_changed(app, &mut transaction, plugin, None, principal.token).await?;
+    }
     if State::of(&row.state) != State::Active {
         let origin = if row.origin == Origin::Registry.as_str() { Origin::Registry } else { Origin::Bundled };
         provenance::upsert_decoder(&mut transaction, &decoder, origin).await?;
@@ -144,6 +153,9 @@ pub async fn retire(
         return Ok(row);
     }
     store::set_state(&mut transaction, row.id, State::Retired, 0).await?;
+    if State::of(&row.state) == State::Shadow {
+        wiring::shadow_changed(app, &mut transaction, plugin, None, principal.token).await?;
+    }
     let before = is_active.then_some(version);
     store::insert_event(&mut transaction, event(principal, plugin, version, Action::Retired, before, reason)).await?;
     store::count_change(&mut transaction).await?;
@@ -153,7 +165,7 @@ pub async fn retire(
 /// Lets a version decode a share of the live uplinks beside the active one.
 ///
 /// # Errors
-/// 404; 409 for the active version; 422 for a share that is none.
+/// 404; 409 for the active version; 422 for a share that is none, or a hub's decoder.
 pub async fn shadow(
     app: &App,
     principal: &Principal,
@@ -165,7 +177,9 @@ pub async fn shadow(
     if !(0..=100).contains(&share) {
         return Err(Error::field("/share", "a share is 0 to 100 percent"));
     }
-    app.decoders.version(&app.db, plugin, version).await?;
+    if app.decoders.version(&app.db, plugin, version).await?.surface() == Surface::Hub {
+        return Err(Error::field("/share", "what hubs split is not compared; their decoders have no shadow"));
+    }
     let mut transaction = app.db.begin_platform().await?;
     store::lock(&mut transaction).await?;
     let row = found(store::find_version(&mut transaction, plugin, version).await?)?;
@@ -177,6 +191,9 @@ pub async fn shadow(
         store::set_state(&mut transaction, other.id, State::Draft, 0).await?;
     }
     store::set_state(&mut transaction, row.id, State::Shadow, share).await?;
+    let percent = u8::try_from(share).unwrap_or_default();
+    let wanted = Some((version, row.models.as_slice(), percent));
+    wiring::shadow_changed(app, &mut transaction, plugin, wanted, principal.token).await?;
     store::insert_event(&mut transaction, event(principal, plugin, version, Action::Shadowed, None, reason)).await?;
     store::count_change(&mut transaction).await?;
     finish(app, transaction, plugin, version).await

@@ -3,6 +3,7 @@
 //! The order is: questions (pipelined) → transport keys → Observations authored → Observations inserted, originals of
 //! those that were there fetched → everything else (pipelined) → COMMIT. A submission ends in exactly one answer.
 
+mod correct;
 mod duplicates;
 mod keys;
 mod periods;
@@ -16,6 +17,7 @@ use std::sync::Arc;
 use fhir_model::vitals::Coding;
 use futures_util::future::try_join3;
 
+pub(super) use self::correct::{Cause, Corrected, Retaken, correct};
 use self::plan::{Codes, Plan, plan, wearer_questions};
 use self::settle::{ReadingKey, early_answers, settle};
 use super::commit::{Answer, Failure};
@@ -34,13 +36,14 @@ pub(super) async fn store(app: &Arc<App>, submissions: &[&Submission]) -> Result
     let (mut transaction, fence) = app.db.begin_fenced_worker().await?;
 
     let questions = wearer_questions(submissions);
-    let reading_keys = held::keys(submissions);
+    let mut reading_keys = held::keys(submissions);
     let (mut refusals, mut wearers, seen) = try_join3(
         store::refusals(&transaction, submissions),
         store::wearers(&transaction, &questions),
         held::look(&transaction, submissions, &reading_keys),
     )
     .await?;
+    let seen = held::follow_aliases(&transaction, submissions, &mut reading_keys, seen).await?;
     periods::count_wearers(&transaction, submissions, &mut wearers).await?;
     store::refuse_carried(&transaction, submissions, &mut refusals).await?;
     // A source that is turned away must leave no key behind: the same request may come again when it is active.

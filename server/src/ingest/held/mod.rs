@@ -17,6 +17,6 @@ pub(crate) use decide::take_in;
 pub use http::routes;
 pub(super) use model::check_reason;
 pub use model::{Action, Order};
-pub(super) use sight::{Sight, Standing, keys, look, sights};
+pub(super) use sight::{Sight, Standing, follow_aliases, keys, look, sights};
 pub(super) use store::{NewCorrection, insert_corrections};
 pub(super) use write::{HeldAgain, Taken, write};

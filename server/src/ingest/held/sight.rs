@@ -79,6 +79,39 @@ pub async fn look(
         .await
 }
 
+/// Records that come under another key than the one they are stored with: their keys become the stored ones, and the held
+/// rows of those are looked up as well. Nearly always there is none, and nothing is asked.
+///
+/// # Errors
+/// The database's error.
+pub async fn follow_aliases(
+    conn: &AsyncPgConnection,
+    submissions: &[&Submission],
+    keys: &mut [ReadingKey],
+    mut rows: Vec<SeenRow>,
+) -> QueryResult<Vec<SeenRow>> {
+    let mut aliases: HashMap<(TenantId, String), ReadingKey> = HashMap::new();
+    rows.retain(|row| {
+        let stored = row.identity_key.as_deref().and_then(ReadingKey::parse);
+        if let Some(stored) = stored {
+            aliases.insert((row.tenant_id, row.reading_key.clone()), stored);
+        }
+        row.identity_key.is_none()
+    });
+    if aliases.is_empty() {
+        return Ok(rows);
+    }
+    let mut wanted = Vec::new();
+    for ((submission, _), key) in each(submissions).zip(keys) {
+        if let Some(stored) = aliases.get(&(submission.tenant(), key.text())) {
+            *key = *stored;
+            wanted.push((submission.tenant(), submission.device, *stored));
+        }
+    }
+    rows.extend(lock_seen(conn, &wanted).await?.into_iter().filter(|row| row.identity_key.is_none()));
+    Ok(rows)
+}
+
 fn each<'a>(submissions: &'a [&Submission]) -> impl Iterator<Item = (&'a Submission, &'a Found)> {
     submissions.iter().flat_map(|submission| submission.readings().iter().map(move |found| (*submission, found)))
 }
@@ -139,7 +172,8 @@ fn standing(row: Option<&SeenRow>, found: &Found) -> Standing {
     match row.state.as_str() {
         "open" if same_content || replaces => Standing::Open { id: row.id, reason: row.reason.clone(), same_content },
         // Nobody decided in time and its bytes are gone; now they are here again.
-        "expired" => Standing::Open { id: row.id, reason: row.reason.clone(), same_content: false },
+        // The same for one whose bytes were read in another way meanwhile.
+        "expired" | "corrected" => Standing::Open { id: row.id, reason: row.reason.clone(), same_content: false },
         "open" => Standing::New,
         _ if same_content => Standing::Settled { observation: row.observation_id.clone() },
         // Other content than the one that was decided about: judged by itself, under the person who was named.

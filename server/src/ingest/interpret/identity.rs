@@ -70,6 +70,13 @@ impl ReadingKey {
         hex::encode(self.0)
     }
 
+    /// The key that was written as [`ReadingKey::text`]; nothing for a text that is none.
+    pub fn parse(text: &str) -> Option<Self> {
+        let mut bytes = [0u8; 16];
+        hex::decode_to_slice(text, &mut bytes).ok()?;
+        Some(Self(bytes))
+    }
+
     /// The identifier of the Observation for the wearer of an assignment: 32 hexadecimal digits.
     pub fn identifier(self, assignment: &str) -> String {
         hex::encode(self.masked(assignment))

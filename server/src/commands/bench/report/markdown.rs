@@ -5,6 +5,7 @@ use std::fmt::{Result, Write};
 use super::super::decode::{DecodeReport, ModelCost, PeerCost};
 use super::super::overload::Overload;
 use super::super::scale::Scale;
+use super::super::shadow::ShadowCost;
 use super::{Report, mebibytes};
 
 impl Report {
@@ -33,7 +34,8 @@ impl Report {
         self.decode.as_ref().map_or(Ok(()), |decode| decode_markdown(decode, out))?;
         self.memory_markdown(out)?;
         self.scale.as_ref().map_or(Ok(()), |scale| scale_markdown(scale, out))?;
-        self.overload.as_ref().map_or(Ok(()), |overload| overload_markdown(overload, out))
+        self.overload.as_ref().map_or(Ok(()), |overload| overload_markdown(overload, out))?;
+        self.shadow.as_ref().map_or(Ok(()), |shadow| shadow_markdown(shadow, out))
     }
 
     fn ingest_markdown(&self, out: &mut String) -> Result {
@@ -175,4 +177,38 @@ fn overload_markdown(overload: &Overload, out: &mut String) -> Result {
         overload.refused_p99_ms,
         memory.join(" / ")
     )
+}
+
+fn shadow_markdown(shadow: &ShadowCost, out: &mut String) -> Result {
+    let memory = |bytes: Option<u64>| bytes.map_or_else(|| "–".to_owned(), |bytes| format!("{:.0}", mebibytes(bytes)));
+    head(
+        out,
+        "shadow replay | retained uplinks | seconds | uplinks/s | server's memory before, MiB | its peak meanwhile",
+    )?;
+    writeln!(
+        out,
+        "| {} | {} | {:.1} | {:.0} | {} | {} |",
+        shadow.decoder,
+        shadow.uplinks,
+        shadow.seconds,
+        shadow.uplinks_per_second,
+        memory(shadow.server_before_bytes),
+        memory(shadow.server_peak_bytes)
+    )?;
+    writeln!(out)?;
+    head(out, "live shadow, share | payloads/s | µs | p99, ms | server's CPU-ms | compared | dropped")?;
+    for live in &shadow.live {
+        let cpu = live.cpu_ms_per_payload.map_or_else(|| "–".to_owned(), |cpu| format!("{:.3}", cpu.server));
+        writeln!(
+            out,
+            "| {} % | {:.0} | {:.1} | {:.1} | {cpu} | {} | {} |",
+            live.share,
+            live.payloads_per_second,
+            live.microseconds_per_payload,
+            live.p99_ms,
+            live.compared,
+            live.dropped
+        )?;
+    }
+    writeln!(out)
 }

@@ -12,6 +12,7 @@ use super::ingest::{IngestCost, ratio};
 use super::memory::{ColdStart, MemoryRow};
 use super::overload::Overload;
 use super::scale::Scale;
+use super::shadow::ShadowCost;
 
 /// Two measurements of the floor that differ by more say that the machine was busy with something else.
 const QUIET: f64 = 0.10;
@@ -37,6 +38,8 @@ pub(super) struct Report {
     pub(super) scale: Option<Scale>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) overload: Option<Overload>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) shadow: Option<ShadowCost>,
 }
 
 /// Where it ran.
@@ -154,6 +157,7 @@ impl Report {
             memory: Vec::new(),
             scale: None,
             overload: None,
+            shadow: None,
         }
     }
 

@@ -5,6 +5,7 @@ use std::fmt::{Result, Write};
 use super::super::decode::{DecodeReport, ModelCost, PeerCost};
 use super::super::overload::Overload;
 use super::super::scale::Scale;
+use super::super::shadow::ShadowCost;
 use super::{IngestRow, Report, mebibytes};
 
 /// Width of the column of names, and of a column of numbers.
@@ -38,7 +39,8 @@ impl Report {
         self.decode.as_ref().map_or(Ok(()), |decode| decode_text(decode, out))?;
         self.memory_text(out)?;
         self.scale.as_ref().map_or(Ok(()), |scale| scale_text(scale, out))?;
-        self.overload.as_ref().map_or(Ok(()), |overload| overload_text(overload, out))
+        self.overload.as_ref().map_or(Ok(()), |overload| overload_text(overload, out))?;
+        self.shadow.as_ref().map_or(Ok(()), |shadow| shadow_text(shadow, out))
     }
 
     fn floor_text(&self, out: &mut String) -> Result {
@@ -168,6 +170,20 @@ fn overload_text(overload: &Overload, out: &mut String) -> Result {
         ("  after", overload.resident_after_bytes),
     ] {
         line(out, what, bytes.map_or(f64::NAN, mebibytes), 1)?;
+    }
+    Ok(())
+}
+
+fn shadow_text(shadow: &ShadowCost, out: &mut String) -> Result {
+    writeln!(out, "\nshadow replay of {} retained uplinks, {}", shadow.uplinks, shadow.decoder)?;
+    line(out, "uplinks a second, each decoded twice", shadow.uplinks_per_second, 0)?;
+    line(out, "server's memory before, MiB", shadow.server_before_bytes.map_or(f64::NAN, mebibytes), 0)?;
+    line(out, "its peak meanwhile, MiB", shadow.server_peak_bytes.map_or(f64::NAN, mebibytes), 0)?;
+    for live in &shadow.live {
+        writeln!(out, "live shadow of {} %: {} compared, {} dropped", live.share, live.compared, live.dropped)?;
+        line(out, "  payloads a second", live.payloads_per_second, 0)?;
+        line(out, "  p99, ms", live.p99_ms, 1)?;
+        line(out, "  CPU-ms of the server a payload", live.cpu_ms_per_payload.map_or(f64::NAN, |cpu| cpu.server), 3)?;
     }
     Ok(())
 }

@@ -3,7 +3,7 @@
 use actix_web::get;
 use actix_web::web::{Json, Query};
 use chrono::{DateTime, Utc};
-use db::{ApiTokenId, DeviceId, HeldReadingId, ReadingCorrectionId, ReassignmentId, TenantId};
+use db::{ApiTokenId, DeviceId, HeldReadingId, ReadingCorrectionId, ReassignmentId, ReplayId, TenantId};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
@@ -24,7 +24,7 @@ pub struct ReadingCorrection {
     pub tenant: TenantId,
     /// When.
     pub at: DateTime<Utc>,
-    /// `claim`, `release`, `take`, `discard` or `reassign`.
+    /// `claim`, `release`, `take`, `discard`, `reassign` or `replay`.
     pub action: String,
     /// Why, in the person's words; shown to roles that may see patient data.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -46,6 +46,9 @@ pub struct ReadingCorrection {
     /// The Observation that came of it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub new_observation: Option<String>,
+    /// The replay that it belongs to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub replay: Option<ReplayId>,
 }
 
 impl ReadingCorrection {
@@ -62,6 +65,7 @@ impl ReadingCorrection {
             reassignment: row.reassignment_id,
             old_observation: row.old_observation,
             new_observation: row.new_observation,
+            replay: row.replay_id,
         }
     }
 }

@@ -158,7 +158,7 @@ async fn list_held_readings(
     let page = PageQuery { limit: query.limit, after: query.after };
     let limit = page.limit()?;
     let state = query.state.unwrap_or_else(|| "open".to_owned());
-    if !["open", "claimed", "released", "taken", "discarded", "expired"].contains(&state.as_str()) {
+    if !["open", "claimed", "released", "taken", "discarded", "expired", "corrected"].contains(&state.as_str()) {
         return Err(Error::field(
             "?state",
             "the state is `open`, `claimed`, `released`, `taken`, `discarded` or `expired`",

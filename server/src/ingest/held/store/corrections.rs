@@ -1,7 +1,7 @@
 //! The record of corrections: append-only.
 
 use chrono::{DateTime, Utc};
-use db::{ApiTokenId, DeviceId, HeldReadingId, ReadingCorrectionId, ReassignmentId, TenantId};
+use db::{ApiTokenId, DeviceId, HeldReadingId, ReadingCorrectionId, ReassignmentId, ReplayId, TenantId};
 use diesel::prelude::*;
 use diesel::sql_types::{Array, BigInt, Nullable, Text, Timestamptz, Uuid as SqlUuid};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
@@ -74,6 +74,8 @@ pub(in crate::ingest) struct CorrectionRow {
     pub(in crate::ingest) old_observation: Option<String>,
     #[diesel(sql_type = Nullable<Text>)]
     pub(in crate::ingest) new_observation: Option<String>,
+    #[diesel(sql_type = Nullable<SqlUuid>)]
+    pub(in crate::ingest) replay_id: Option<ReplayId>,
 }
 
 /// What a list of entries is narrowed to.
@@ -95,7 +97,7 @@ pub(in crate::ingest) async fn list_corrections(
     limit: i64,
 ) -> QueryResult<Vec<CorrectionRow>> {
     diesel::sql_query(
-        "SELECT id, tenant_id, at, action, reason, token_id, device_id, held_reading_id, reassignment_id, old_observation, new_observation \
+        "SELECT id, tenant_id, at, action, reason, token_id, device_id, held_reading_id, reassignment_id, old_observation, new_observation, replay_id \
          FROM reading_correction WHERE tenant_id = ANY($1) AND id > $2 AND ($3::uuid IS NULL OR device_id = $3) \
          AND ($4::uuid IS NULL OR held_reading_id = $4) AND ($5::uuid IS NULL OR reassignment_id = $5) \
          AND ($6::text IS NULL OR old_observation = $6 OR new_observation = $6) ORDER BY id LIMIT $7",

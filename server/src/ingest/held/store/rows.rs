@@ -40,6 +40,9 @@ pub struct SeenRow {
     /// What it became.
     #[diesel(sql_type = Nullable<Text>)]
     pub observation_id: Option<String>,
+    /// Of an alias: the key under which the record is stored.
+    #[diesel(sql_type = Nullable<Text>)]
+    pub identity_key: Option<String>,
 }
 
 impl SeenRow {
@@ -80,7 +83,7 @@ pub async fn lock_seen(
     }
     // In one order in every process. Whoever settles one of them meanwhile is waited for, and seen.
     diesel::sql_query(
-        "SELECT tenant_id, id, reading_key, content_hash, state, reason, assignment_id, patient_id, observation_id FROM held_reading \
+        "SELECT tenant_id, id, reading_key, content_hash, state, reason, assignment_id, patient_id, observation_id, identity_key FROM held_reading \
          WHERE tenant_id = ANY($1) AND id = ANY($2) ORDER BY tenant_id, id FOR UPDATE",
     )
     .bind::<Array<SqlUuid>, _>(found.iter().map(|row| row.tenant_id).collect::<Vec<_>>())
@@ -96,7 +99,7 @@ pub async fn lock_one(
     id: HeldReadingId,
 ) -> QueryResult<Option<SeenRow>> {
     diesel::sql_query(
-        "SELECT tenant_id, id, reading_key, content_hash, state, reason, assignment_id, patient_id, observation_id \
+        "SELECT tenant_id, id, reading_key, content_hash, state, reason, assignment_id, patient_id, observation_id, identity_key \
          FROM held_reading WHERE tenant_id = ANY($1) AND id = $2 FOR UPDATE",
     )
     .bind::<Array<SqlUuid>, _>(tenants.to_vec())
@@ -127,7 +130,7 @@ pub struct Settling<'a> {
 pub async fn settle(mut conn: &AsyncPgConnection, row: &Settling<'_>, now: DateTime<Utc>) -> QueryResult<usize> {
     diesel::sql_query(
         "UPDATE held_reading SET state = $3, observation_id = $4, assignment_id = coalesce($5, assignment_id), \
-         patient_id = coalesce($6, patient_id), settled_at = $7 WHERE tenant_id = $1 AND id = $2 AND state IN ('open', 'expired')",
+         patient_id = coalesce($6, patient_id), settled_at = $7 WHERE tenant_id = $1 AND id = $2 AND state IN ('open', 'expired', 'corrected')",
     )
     .bind::<SqlUuid, _>(row.tenant)
     .bind::<SqlUuid, _>(row.id)
@@ -156,7 +159,7 @@ pub async fn hold_again(mut conn: &AsyncPgConnection, again: &Again<'_>) -> Quer
         "UPDATE held_reading SET state = 'open', uplink_id = $3, received_at = $4, measured_at = $5, reason = $6, detail = $7, content_hash = $8, \
          decoder_name = $9, decoder_version = $10, clock_offset_ms = $11, time_zone = $12, \
          assignment_id = coalesce($13, assignment_id), patient_id = coalesce($14, patient_id) \
-         WHERE tenant_id = $1 AND id = $2 AND state IN ('open', 'expired')",
+         WHERE tenant_id = $1 AND id = $2 AND state IN ('open', 'expired', 'corrected')",
     )
     .bind::<SqlUuid, _>(row.tenant)
     .bind::<SqlUuid, _>(again.id)
