@@ -50,5 +50,5 @@ pub async fn follow_shadow(conn: &mut AsyncPgConnection, wish: &ShadowWish<'_>, 
         created_at: now,
         updated_at: now,
     };
-    store::insert(conn, &run).await
+    store::insert(conn, &run).await.map(|_one| ())
 }
