@@ -3,6 +3,7 @@
 mod lifecycle;
 mod uploads;
 mod vendors;
+mod walk;
 
 use serde_json::{Value, json};
 
