@@ -78,7 +78,7 @@ fn instant(start: Json<'_>) -> Result<Timestamp, DecodeError> {
 
 fn counter<T: TryFrom<i64>>(root: Json<'_>, name: &str) -> Result<T, DecodeError> {
     let member = root.required(name)?;
-    T::try_from(member.integer()?).map_err(|_| member.malformed("a number that the format has no room for"))
+    T::try_from(member.integer()?).map_err(|_range| member.malformed("a number that the format has no room for"))
 }
 
 /// What a count is.

@@ -8,7 +8,7 @@ use afferent_waveform::{AfferentWaveform, MAGIC, crc32};
 #[test]
 fn every_vector_passes() {
     for format in ["afferent-waveform", "afferent-waveform-json"] {
-        let runner: Runner<AfferentWaveform> = Runner::new().file(&format!("vectors/{format}.jsonl"));
+        let runner: Runner<AfferentWaveform> = Runner::new().file(format!("vectors/{format}.jsonl"));
         assert!(!runner.is_empty(), "vectors are missing");
         runner.assert_all();
     }

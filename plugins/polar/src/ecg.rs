@@ -146,7 +146,8 @@ impl Stretch {
             elapsed => (elapsed + after_the_first / 2) / after_the_first.max(1),
         };
         let elapsed_ms = period_ns.saturating_mul(length(self.samples.len())) / 1_000_000;
-        let before = u64::try_from(elapsed_ms).map_err(|_| DecodeError::malformed("the recording has no length"))?;
+        let before =
+            u64::try_from(elapsed_ms).map_err(|_negative| DecodeError::malformed("the recording has no length"))?;
         let period = Decimal::new(period_ns, -6);
         let sampled = SampledData::new("uV", period, Decimal::new(1, 0), self.samples);
         let mut reading = Reading::new(kinds::ECG, Value::None)

@@ -2,6 +2,11 @@
 //! decoders that were compiled against a version that this server hosts load and decode as the present ones do. And the
 //! largest answer that there is: half a minute of an electrocardiogram.
 #![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
+#![expect(
+    clippy::disallowed_methods,
+    clippy::print_stdout,
+    reason = "tests have folders of their own, and tell what things cost"
+)]
 
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};

@@ -28,7 +28,7 @@ enum PluginCommand {
     Here(HereCommand),
     /// Upload a component to a server's registry, where it becomes a draft.
     ///
-    ///   afferent plugin upload scale.wasm --server https://afferent.example.org --token-file token
+    ///   afferent plugin upload scale.wasm --server URL --token-file token
     #[command(verbatim_doc_comment)]
     Upload(upload::UploadArgs),
 }
