@@ -125,8 +125,9 @@ impl SampledData {
 
     /// The least and greatest number.
     fn range(&self) -> Option<(i32, i32)> {
-        let numbers = || self.samples.iter().copied().filter(|sample| Self::letter(*sample).is_none());
-        Some((numbers().min()?, numbers().max()?))
+        let numbers = self.samples.iter().copied().filter(|sample| Self::letter(*sample).is_none());
+        let range = numbers.fold((i32::MAX, i32::MIN), |(least, greatest), raw| (least.min(raw), greatest.max(raw)));
+        (range.0 <= range.1).then_some(range)
     }
 }
 
