@@ -7,7 +7,7 @@
 //! ```
 //!
 //! The decoders for the tests (of misbehaviour, and of versions) are built too, but only their paths are told
-//! (`HOSTILE_DECODER`, `VERSIONED_DECODER`); their bytes are in no binary.
+//! (`HOSTILE_DECODER`, `VERSIONED_DECODER`, `VERSIONED_SCALE`); their bytes are in no binary.
 #![expect(clippy::disallowed_methods, reason = "cargo speaks to build scripts through the environment")]
 
 use std::fmt::Write;
@@ -41,7 +41,11 @@ fn main() -> Result<()> {
     componentize::write_atomically(&out.join("bundled_decoders.rs"), list.as_bytes())?;
 
     // A source archive without tests is complete, too.
-    for (folder, name) in [("hostile-decoder", "HOSTILE_DECODER"), ("versioned-decoder", "VERSIONED_DECODER")] {
+    for (folder, name) in [
+        ("hostile-decoder", "HOSTILE_DECODER"),
+        ("versioned-decoder", "VERSIONED_DECODER"),
+        ("versioned-scale", "VERSIONED_SCALE"),
+    ] {
         let fixture = root.join("tests/fixtures").join(folder);
         if fixture.join("Cargo.toml").is_file() {
             println!("cargo:rerun-if-changed={}", fixture.display());

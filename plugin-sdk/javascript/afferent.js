@@ -28,7 +28,7 @@ export function parseDecimal(text) {
   return decimal(Number(sign + whole + fraction), Number(power) - fraction.length);
 }
 
-export const quantity = (value, unit, comparator) => ({ tag: "quantity", val: { value, unit, comparator } });
+export const quantity = (value, unit, comparator) => ({ tag: "quantity", val: { value, unit, comparator, extra: [] } });
 export const absent = (reason) => ({ tag: "absent", val: reason });
 export const text = (words) => ({ tag: "text", val: words });
 

@@ -30,6 +30,6 @@ pub mod hub {
         pub_export_macro: true,
         export_macro_name: "export_hub_world",
         default_bindings_module: "afferent_plugin_sdk::bindings::hub",
-        with: { "afferent:decoder/types@0.1.0": crate::bindings::device::afferent::decoder::types },
+        with: { "afferent:decoder/types@1.0.0": crate::bindings::device::afferent::decoder::types },
     });
 }

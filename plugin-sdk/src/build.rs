@@ -2,8 +2,8 @@
 
 use crate::registry::{clock_states, kinds, warnings};
 use crate::{
-    Component, DecodeError, Decoded, DeviceFact, DeviceTime, Frame, HubContent, HubItem, HubOutcome, Incomplete, Input,
-    NameValue, Nothing, OnChange, Outcome, Reading, Value, WallClock, Warning,
+    Coding, Component, Decimal, DecodeError, Decoded, DeviceFact, DeviceTime, Frame, HubContent, HubItem, HubOutcome,
+    Incomplete, Input, NameValue, Nothing, OnChange, Outcome, Quantity, Reading, Value, WallClock, Warning,
 };
 
 /// A name and a value.
@@ -25,6 +25,38 @@ pub fn record_key(clock: &WallClock, user_slot: Option<&str>) -> Option<String> 
         key.push_str(slot);
     }
     Some(key)
+}
+
+impl Quantity {
+    /// A number in a unit of UCUM.
+    #[must_use]
+    pub fn new(value: Decimal, unit: &str) -> Self {
+        Self { value, unit: unit.to_owned(), comparator: None, extra: Vec::new() }
+    }
+
+    /// Only a bound: `<`, `<=`, `>=` or `>`; none where the number is the value.
+    #[must_use]
+    pub fn compared(mut self, comparator: Option<&str>) -> Self {
+        self.comparator = comparator.map(str::to_owned);
+        self
+    }
+}
+
+impl Coding {
+    /// A code of a system, with the words by which the system displays it.
+    #[must_use]
+    pub fn new(system: &str, code: &str, display: &str) -> Self {
+        let display = Some(display.to_owned());
+        Self { system: system.to_owned(), code: code.to_owned(), display, extra: Vec::new() }
+    }
+}
+
+impl Warning {
+    /// A registered warning with a sentence.
+    #[must_use]
+    pub fn new(code: &str, message: &str) -> Self {
+        Self { code: code.to_owned(), message: message.to_owned(), extra: Vec::new() }
+    }
 }
 
 impl Reading {
@@ -256,7 +288,7 @@ impl Decoded {
     /// Adds a registered warning.
     #[must_use]
     pub fn warning(mut self, code: &str, message: &str) -> Self {
-        self.warnings.push(Warning { code: code.to_owned(), message: message.to_owned() });
+        self.warnings.push(Warning::new(code, message));
         self
     }
 
@@ -268,7 +300,7 @@ impl Decoded {
     /// Adds a registered warning, unless it was added before.
     pub fn warn(&mut self, code: &str, message: &str) {
         if !self.warnings.iter().any(|warning| warning.code == code && warning.message == message) {
-            self.warnings.push(Warning { code: code.to_owned(), message: message.to_owned() });
+            self.warnings.push(Warning::new(code, message));
         }
     }
 
@@ -350,7 +382,7 @@ impl Nothing {
     /// Adds a registered warning.
     #[must_use]
     pub fn warning(mut self, code: &str, message: &str) -> Self {
-        self.warnings.push(Warning { code: code.to_owned(), message: message.to_owned() });
+        self.warnings.push(Warning::new(code, message));
         self
     }
 }

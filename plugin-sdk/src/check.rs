@@ -119,7 +119,8 @@ fn check_value(value: &Value, found: &mut Vec<String>) {
             quantity.comparator.iter().for_each(|sign| known("comparator", sign, &["<", "<=", ">=", ">"], found));
         }
         Value::Absent(reason) => known("data-absent-reason", reason, ABSENT_REASONS, found),
-        Value::None | Value::Coded(_) | Value::Text(_) | Value::Boolean(_) | Value::Integer(_) | Value::Sampled(_) => {}
+        Value::Sampled(sampled) => found.extend(sampled.problem().map(str::to_owned)),
+        Value::None | Value::Coded(_) | Value::Text(_) | Value::Boolean(_) | Value::Integer(_) => {}
     }
 }
 

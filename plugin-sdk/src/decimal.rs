@@ -231,7 +231,7 @@ impl Value {
     /// A number in the UCUM `unit` in which the device said it.
     #[must_use]
     pub fn decimal(value: Decimal, unit: &str) -> Self {
-        Self::Quantity(Quantity { value, unit: unit.to_owned(), comparator: None })
+        Self::Quantity(Quantity::new(value, unit))
     }
 
     /// No value, with a code of FHIR's data-absent-reason.

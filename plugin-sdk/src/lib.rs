@@ -47,6 +47,7 @@ mod frames;
 pub mod json;
 mod manifest;
 pub mod registry;
+mod samples;
 mod timestamp;
 mod values;
 #[cfg(all(feature = "vectors", not(target_arch = "wasm32")))]

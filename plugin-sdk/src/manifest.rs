@@ -48,6 +48,7 @@ impl Manifest {
             title: title.to_owned(),
             channels: owned(channels),
             variables: Vec::new(),
+            extra: Vec::new(),
         });
         self
     }
@@ -100,6 +101,7 @@ impl Manifest {
             input,
             outcome: outcome.to_owned(),
             values: owned(values),
+            extra: Vec::new(),
         });
         self
     }

@@ -16,7 +16,7 @@ use uuid::Uuid;
 
 use crate::config::{Config, Rate};
 use crate::fhir::{Concepts, IdentifierSystems, Specification};
-use crate::fleet::{self, Decoders, FeedFormats, PairingLimits};
+use crate::fleet::{self, FeedFormats, LiveDecoders, PairingLimits};
 use crate::forward::{self, Doorbell};
 use crate::ingest::{self, AppsSeen, Bounds, Clocks, Intake, Shadows, Sources, Tables};
 use crate::platform::clock::AppClock;
@@ -53,7 +53,7 @@ pub struct App {
     /// Who this installation is to the outside: the namespace of stable identifiers.
     pub installation: Uuid,
     /// Which decoder serves which model.
-    pub decoders: Decoders,
+    pub decoders: LiveDecoders,
     /// What vendors' clouds send.
     pub feed_formats: FeedFormats,
     /// Vitals, units and dispositions.
@@ -134,7 +134,7 @@ impl App {
         let clock = AppClock::default();
         let installation = installation::identify(&db).await?;
         let tables = Arc::new(Tables::load()?);
-        let decoders = Decoders::load(&config, &db, &tables.units, &tables.vitals).await?;
+        let decoders = LiveDecoders::load(&config, &db, &tables.units, &tables.vitals).await?;
         let (sealer, data_keys) = open_keys(&config, &db).await?;
         let metrics = Metrics::default();
         let bounds =
@@ -193,11 +193,12 @@ pub async fn open_keys(config: &Config, db: &Db) -> anyhow::Result<(Sealer, Data
 
 /// Every column that the server's key seals, besides the data keys.
 #[must_use]
-pub fn sealed_columns() -> [SealedColumn; 5] {
+pub fn sealed_columns() -> [SealedColumn; 6] {
     [
         fleet::SEALED_VARIABLES,
         fleet::SEALED_HUB_VARIABLES,
         fleet::SEALED_FEED_SECRETS,
+        fleet::SEALED_TOKENS,
         forward::SEALED_CREDENTIALS,
         ingest::SEALED_PASSWORDS,
     ]

@@ -70,11 +70,12 @@ where
             scope("/api/v1")
                 .wrap(from_fn(identity::authenticated))
                 .configure(tenancy::routes)
+                .configure(identity::routes)
                 .configure(fleet::routes)
                 .configure(ingest::api_routes)
                 .configure(forward::routes),
         )
-        .service(scope("/ingest/v1").configure(ingest::routes))
+        .service(scope("/ingest/v1").configure(ingest::routes).configure(fleet::feed_callback_routes))
 }
 
 async fn no_such_route(request: HttpRequest) -> ApiResult<String> {

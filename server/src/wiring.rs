@@ -3,13 +3,14 @@
 
 use std::sync::Arc;
 
-use db::{ApiTokenId, DeviceId, HubId, TenantId};
+use chrono::{DateTime, Utc};
+use db::{ApiTokenId, DeviceId, FeedId, HubId, TenantId};
 use diesel::QueryResult;
 use diesel_async::AsyncPgConnection;
 
 use crate::app::App;
 use crate::error::Error;
-use crate::fleet::AssignmentRow;
+use crate::fleet::{Account, AssignmentRow, authorizations};
 use crate::{forward, ingest};
 
 /// A reading became an Observation, in the running transaction.
@@ -86,6 +87,70 @@ pub async fn hub_device_paired(
     address: &str,
 ) -> QueryResult<usize> {
     ingest::claim_kept(conn, tenant, hub, device, address).await
+}
+
+/// The owner of an account let us fetch its data, in the running transaction: what the vendor announced of it is fetched
+/// now, and what changed since `missed_since`; and the vendor is asked to announce it.
+///
+/// # Errors
+/// The database's error.
+pub async fn account_authorized(
+    app: &App,
+    conn: &mut AsyncPgConnection,
+    of: Account<'_>,
+    missed_since: Option<DateTime<Utc>>,
+) -> Result<(), Error> {
+    ingest::pulls_of_authorized(app, conn, of, missed_since).await
+}
+
+/// An account was parted from its device, in the running transaction: nothing is fetched of it any more.
+///
+/// # Errors
+/// The database's error.
+pub async fn account_parted(conn: &mut AsyncPgConnection, of: Account<'_>) -> QueryResult<usize> {
+    ingest::forget_pulls(conn, of).await
+}
+
+/// A vendor has to announce at another address, which has the feed's new secret in it, in the running transaction.
+///
+/// # Errors
+/// The database's error.
+pub async fn feed_address_changed(
+    app: &App,
+    conn: &mut AsyncPgConnection,
+    tenant: TenantId,
+    feed: FeedId,
+) -> Result<(), Error> {
+    for external in authorizations::list_granted(conn, tenant, feed).await? {
+        ingest::subscribe_account(app, conn, Account { tenant, feed, external: &external }).await?;
+    }
+    Ok(())
+}
+
+/// A decoder version is about to be activated, in the running transaction: nothing that its shadow replay found stands in the
+/// way.
+///
+/// # Errors
+/// 409 with what to decide first.
+pub async fn version_may_serve(conn: &mut AsyncPgConnection, plugin: &str, version: &str) -> Result<(), Error> {
+    match ingest::activation_block(conn, plugin, version).await? {
+        None => Ok(()),
+        Some(block) => Err(Error::conflict(block.code, block.detail)),
+    }
+}
+
+/// Another version of a plugin is in the shadow, or none, in the running transaction: live uplinks are compared with it.
+///
+/// # Errors
+/// The database's error.
+pub async fn shadow_changed(
+    app: &App,
+    conn: &mut AsyncPgConnection,
+    plugin: &str,
+    version: Option<(&str, &[String], u8)>,
+    token: ApiTokenId,
+) -> QueryResult<()> {
+    ingest::follow_shadow(conn, &ingest::ShadowWish { plugin, version, token }, app.clock.now()).await
 }
 
 /// After the commit: whoever waits is woken. Losing this costs at most a poll interval.

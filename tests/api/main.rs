@@ -19,6 +19,7 @@ mod hubs;
 mod ingest;
 mod mqtt;
 mod plugin_vectors;
+mod plugins;
 mod provision;
 mod replay;
 mod security;

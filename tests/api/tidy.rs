@@ -68,8 +68,9 @@ fn heavy_names_stay_behind_their_fences() {
     ];
     for (name, text) in sources("server/src").into_iter().chain(sources("server/crates")) {
         for (word, fence) in fences {
-            // The demo talks to its own server, as a script would.
-            let allowed = name.starts_with(fence) || name.starts_with("server/src/commands/serve/demo");
+            // The demo talks to its own server, as a script would; an upload goes where its user says, from their machine.
+            let scripts = ["server/src/commands/serve/demo", "server/src/commands/plugin/upload.rs"];
+            let allowed = name.starts_with(fence) || scripts.iter().any(|script| name.starts_with(script));
             assert!(allowed || !text.contains(word), "{name} names {word}; only {fence} does");
         }
     }

@@ -85,5 +85,35 @@ words! {
         PEAK_EXPIRATORY_FLOW = "peak-expiratory-flow",
         /// Forced expiratory volume in one second.
         FORCED_EXPIRATORY_VOLUME_1S = "forced-expiratory-volume-1s",
+        /// Electrocardiogram.
+        ECG = "ecg",
+        /// ECG lead I.
+        ECG_LEAD_I = "ecg-lead-i",
+        /// ECG lead II.
+        ECG_LEAD_II = "ecg-lead-ii",
+        /// ECG lead III.
+        ECG_LEAD_III = "ecg-lead-iii",
+        /// ECG lead aVR.
+        ECG_LEAD_AVR = "ecg-lead-avr",
+        /// ECG lead aVL.
+        ECG_LEAD_AVL = "ecg-lead-avl",
+        /// ECG lead aVF.
+        ECG_LEAD_AVF = "ecg-lead-avf",
+        /// ECG lead V1.
+        ECG_LEAD_V1 = "ecg-lead-v1",
+        /// ECG lead V2.
+        ECG_LEAD_V2 = "ecg-lead-v2",
+        /// ECG lead V3.
+        ECG_LEAD_V3 = "ecg-lead-v3",
+        /// ECG lead V4.
+        ECG_LEAD_V4 = "ecg-lead-v4",
+        /// ECG lead V5.
+        ECG_LEAD_V5 = "ecg-lead-v5",
+        /// ECG lead V6.
+        ECG_LEAD_V6 = "ecg-lead-v6",
+        /// ECG, lead not specified.
+        ECG_LEAD_UNSPECIFIED = "ecg-lead-unspecified",
+        /// Plethysmogram.
+        PLETHYSMOGRAM = "plethysmogram",
     }
 }

@@ -40,6 +40,7 @@ const LOINC: &[(&str, &str)] = &[
     (kinds::ACTIVE_ENERGY, "41981-2"),
     (kinds::PEAK_EXPIRATORY_FLOW, "19935-6"),
     (kinds::FORCED_EXPIRATORY_VOLUME_1S, "20150-9"),
+    (kinds::ECG, "11524-6"),
 ];
 
 /// The LOINC code where the unit decides: amounts of substance have codes of their own.

@@ -6,7 +6,7 @@ use serde_json::Value as Json;
 
 use super::Vector;
 use super::codes::loinc_of_value;
-use crate::{Decimal, Decoded, DeviceTime, Outcome, Reading, Timestamp, Value};
+use crate::{Decimal, Decoded, DeviceTime, Outcome, Reading, SampledData, Timestamp, Value};
 
 /// Conversions between the unit of a device and that of an expectation: from, to, multiply, divide, tolerance in 10^-12.
 const CONVERSIONS: &[(&str, &str, i128, i128, i128)] = &[
@@ -128,11 +128,29 @@ fn compare_value(expected: &Json, code: &str, value: &Value, found: &mut Vec<Str
         Value::Text(words) => text(expected, "value") == words,
         Value::Boolean(boolean) => expected.get("value").and_then(Json::as_bool) == Some(*boolean),
         Value::Coded(coding) => text(expected, "value") == coding.code,
-        Value::Sampled(_) => false,
+        Value::Sampled(sampled) => expected.get("sampledData").is_some_and(|wanted| is_wave(wanted, sampled)),
     };
     if !agrees {
         found.push(format!("expected {expected}, and got {value:?}"));
     }
+}
+
+/// Every member that is expected of a waveform, as text: `{"unit", "origin", "period", "factor", "lowerLimit", "upperLimit",
+/// "dimensions", "data"}`, digits with their precision.
+fn is_wave(wanted: &Json, sampled: &SampledData) -> bool {
+    let limit = |limit: Option<Decimal>| limit.map(|limit| limit.to_string()).unwrap_or_default();
+    let told = [
+        ("unit", sampled.unit.clone()),
+        ("origin", sampled.origin.to_string()),
+        ("period", sampled.period_ms.to_string()),
+        ("factor", sampled.factor.to_string()),
+        ("lowerLimit", limit(sampled.lower_limit)),
+        ("upperLimit", limit(sampled.upper_limit)),
+        ("dimensions", sampled.dimensions.to_string()),
+        ("data", sampled.data()),
+    ];
+    let mut members = wanted.as_object().into_iter().flatten();
+    members.all(|(name, value)| told.iter().any(|(known, text)| known == name && value.as_str() == Some(text)))
 }
 
 /// The same number (relative 1e-6) in the same unit, or after a conversion that the host makes.

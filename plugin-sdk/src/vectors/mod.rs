@@ -27,6 +27,7 @@ mod line;
 mod mutate;
 mod ranges;
 mod subject;
+mod waves;
 
 use std::fs;
 use std::marker::PhantomData;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value as Json;
 
-use crate::{Decimal, Quantity, Value};
+use crate::{Decimal, Quantity, SampledData, Value};
 
 /// Powers of ten beyond which a number is as far outside every range, or as near to 0, as there.
 const POWERS: i32 = 18;
@@ -53,6 +53,9 @@ impl Ranges {
             _ => None,
         };
         let row = self.kinds.get(kind).ok_or_else(|| format!("`{kind}` is no kind of the table"))?;
+        if let Value::Sampled(sampled) = value {
+            return self.place_of_wave(row, sampled).map(Some);
+        }
         let Some(quantity) = quantity else {
             return match text(row, "value") {
                 "quantity" | "components" => Err(format!("{kind} is a quantity, and not {value:?}")),
@@ -69,6 +72,19 @@ impl Ranges {
         let inside = self.is_inside(row, quantity);
         let inside = inside.ok_or_else(|| format!("{kind} in {} cannot be judged", quantity.unit))?;
         Ok(Some(if inside { Place::Inside } else { Place::Outside }))
+    }
+
+    /// A waveform lies where its least and its greatest sample do.
+    fn place_of_wave(&self, row: &Json, sampled: &SampledData) -> Result<Place, String> {
+        let mut listed = row.get("units").and_then(Json::as_array).into_iter().flatten().filter_map(Json::as_str);
+        if text(row, "value") != "sampled" || !listed.any(|unit| unit == sampled.unit) {
+            return Err(format!("{} in {} cannot be judged as a waveform", text(row, "name"), sampled.unit));
+        }
+        // Nothing but letters: beyond the device's limits, which says no number.
+        let numbers = sampled.extremes().into_iter().flatten().map(|number| Quantity::new(number, &sampled.unit));
+        let inside = row.get("hard").is_none()
+            || numbers.map(|number| self.is_inside(row, &number)).all(|inside| inside == Some(true));
+        Ok(if inside { Place::Inside } else { Place::Outside })
     }
 
     /// Is it inside? Nothing where the unit cannot be converted.

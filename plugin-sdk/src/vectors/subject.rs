@@ -245,11 +245,8 @@ impl Answer {
                 bytes += pairs.map(|pair| pair.name.len() + pair.value.len()).sum::<usize>();
                 bytes += reading.record_key.as_ref().map_or(0, String::len);
                 bytes += reading.user_slot.as_ref().map_or(0, String::len);
-                bytes += match &reading.value {
-                    Value::Text(text) => text.len(),
-                    Value::Sampled(sampled) => sampled.samples.len() * size_of::<i32>(),
-                    _ => 0,
-                };
+                let parts = reading.components.iter().map(|component| &component.value);
+                bytes += core::iter::once(&reading.value).chain(parts).map(value_bytes).sum::<usize>();
             }
         }
         let message = match self {
@@ -258,5 +255,14 @@ impl Answer {
             _ => 0,
         };
         (readings, bytes + message)
+    }
+}
+
+/// The bytes of a value that a payload could blow up.
+fn value_bytes(value: &Value) -> usize {
+    match value {
+        Value::Text(text) => text.len(),
+        Value::Sampled(sampled) => sampled.samples.len() * size_of::<i32>(),
+        _ => 0,
     }
 }

@@ -79,7 +79,7 @@ fn decimal(decimal: host::Decimal) -> sdk::Decimal {
 }
 
 fn coding(coding: host::Coding) -> sdk::Coding {
-    sdk::Coding { system: coding.system, code: coding.code, display: coding.display }
+    sdk::Coding { system: coding.system, code: coding.code, display: coding.display, extra: Vec::new() }
 }
 
 fn value(value: host::Value) -> sdk::Value {
@@ -105,6 +105,7 @@ fn value(value: host::Value) -> sdk::Value {
             upper_limit: sampled.upper_limit.map(decimal),
             dimensions: sampled.dimensions,
             samples: sampled.samples,
+            extra: Vec::new(),
         }),
         host::Value::Absent(reason) => sdk::Value::Absent(reason),
     }

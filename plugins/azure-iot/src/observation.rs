@@ -150,11 +150,11 @@ fn value(item: Json<'_>) -> Result<Value, DecodeError> {
         };
         let comparator = match quantity.get("comparator")? {
             None => None,
-            Some(sign) if ["<", "<=", ">=", ">"].contains(&sign.text()?) => Some(sign.text()?.to_owned()),
+            Some(sign) if ["<", "<=", ">=", ">"].contains(&sign.text()?) => Some(sign.text()?),
             Some(sign) => return Err(sign.malformed("a comparator that FHIR does not have")),
         };
         let value = quantity.required("value")?.decimal()?;
-        return Ok(Value::Quantity(Quantity { value, unit: (*ucum).to_owned(), comparator }));
+        return Ok(Value::Quantity(Quantity::new(value, ucum).compared(comparator)));
     }
     Ok(if item.get("dataAbsentReason")?.is_some() { Value::absent("unknown") } else { Value::None })
 }

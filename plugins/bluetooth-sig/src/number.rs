@@ -35,7 +35,6 @@ pub fn decode_float(data: &[u8]) -> Result<Outcome, DecodeError> {
 
 fn reading(code: &str, display: &str, number: Number) -> Outcome {
     let mut reading = Reading::new("", number.in_unit("1")).flags(FLAGS);
-    reading.codings =
-        vec![Coding { system: SYSTEM.to_owned(), code: code.to_owned(), display: Some(display.to_owned()) }];
+    reading.codings = vec![Coding::new(SYSTEM, code, display)];
     reading.into()
 }

@@ -123,8 +123,7 @@ fn modality(method: &str) -> Option<Coding> {
         methods::SLOW => ("150584", "MDC_MODALITY_SLOW"),
         _ => return None,
     };
-    let system = "urn:iso:std:iso:11073:10101".to_owned();
-    Some(Coding { system, code: code.to_owned(), display: Some(display.to_owned()) })
+    Some(Coding::new("urn:iso:std:iso:11073:10101", code, display))
 }
 
 /// One measurement at a time.

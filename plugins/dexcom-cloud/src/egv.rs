@@ -46,8 +46,7 @@ pub fn egv(record: Json<'_>) -> Result<Option<Reading>, DecodeError> {
             _ => return Err(status.unsupported("a status that the API does not have")),
         },
     };
-    let comparator = comparator.map(str::to_owned);
-    let value = Value::Quantity(Quantity { value, unit: ucum.to_owned(), comparator });
+    let value = Value::Quantity(Quantity::new(value, ucum).compared(comparator));
     let reading = Reading::new(kinds::GLUCOSE_INTERSTITIAL, value).flags(flags);
     let time = system_time(record.required("systemTime")?)?;
     Ok(Some(reading.at(time.device_time()).record_key(Some(key.to_owned()), OnChange::Replace)))

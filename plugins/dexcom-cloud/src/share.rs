@@ -55,10 +55,8 @@ pub fn share_value(item: Json<'_>, decoded: &mut Decoded) -> Result<Option<Readi
 
 /// The sensor measures from 40 to 400 mg/dL: 39 stands for LOW, and 401 for HIGH.
 fn bounded(number: Decimal) -> Value {
-    let bound = |limit: i64, sign: &str| {
-        let comparator = Some(sign.to_owned());
-        Value::Quantity(Quantity { value: Decimal::new(limit, 0), unit: "mg/dL".to_owned(), comparator })
-    };
+    let bound =
+        |limit: i64, sign: &str| Value::Quantity(Quantity::new(Decimal::new(limit, 0), "mg/dL").compared(Some(sign)));
     if number.compare(40).is_lt() {
         bound(40, "<")
     } else if number.compare(400).is_gt() {

@@ -56,11 +56,11 @@ impl Glucose {
             return Err(format!("the code {} in place of a value", self.value));
         }
         let (value, comparator) = match self.value {
-            FIRST_VALUE => (LOWEST, Some("<".to_owned())),
-            value if value > HIGHEST => (HIGHEST, Some(">".to_owned())),
+            FIRST_VALUE => (LOWEST, Some("<")),
+            value if value > HIGHEST => (HIGHEST, Some(">")),
             value => (value, None),
         };
-        let quantity = Quantity { value: Decimal::new(i64::from(value), 0), unit: "mg/dL".to_owned(), comparator };
+        let quantity = Quantity::new(Decimal::new(i64::from(value), 0), "mg/dL").compared(comparator);
         let mut reading =
             Reading::new(kinds::GLUCOSE_INTERSTITIAL, Value::Quantity(quantity)).at(time).flags(more_flags);
         if self.is_for_display {

@@ -65,8 +65,7 @@ fn of_sensor(glucose: Decimal) -> Value {
     } else {
         return Value::decimal(glucose, "mg/dL");
     };
-    let comparator = Some(sign.to_owned());
-    Value::Quantity(Quantity { value: Decimal::new(limit, 0), unit: "mg/dL".to_owned(), comparator })
+    Value::Quantity(Quantity::new(Decimal::new(limit, 0), "mg/dL").compared(Some(sign)))
 }
 
 /// The epoch decides; a text that says another time is told.

@@ -1,5 +1,7 @@
-//! Decoder for what Polar heart rate sensors advertise: the manufacturer data of a Polar H10. What they say over a connection
-//! is Heart Rate Measurement (0x2A37), which `bluetooth-sig` serves.
+//! Decoder for what is Polar's own of a Polar H10: the heart rate in its advertisements, and the electrocardiogram that it
+//! streams. Over a connection it also speaks Heart Rate Measurement (0x2A37), which `bluetooth-sig` serves.
+
+mod ecg;
 
 use afferent_plugin_sdk::registry::{flags, kinds, nothing_reasons, warnings};
 use afferent_plugin_sdk::{
@@ -21,14 +23,16 @@ const CONTACT: u32 = 1;
 const OTHER_DATA: u32 = 6;
 
 const MODEL: &str = "polar-h10-adv";
+const ECG_MODEL: &str = "polar-h10-ecg";
 
 impl Decoder for Polar {
     fn describe() -> Manifest {
         Manifest::new("polar", "Afferent", env!("CARGO_PKG_VERSION"))
             .license("Apache-2.0")
-            .description("Heart rate that a Polar H10 advertises.")
+            .description("A Polar H10: the heart rate that it advertises, and the electrocardiogram that it streams.")
             .model(MODEL, "Polar H10, heart rate in its advertisements (manufacturer data)", &[])
-            .kinds(&[kinds::HEART_RATE])
+            .model(ECG_MODEL, "Polar H10, electrocardiogram (Polar Measurement Data)", &[])
+            .kinds(&[kinds::HEART_RATE, kinds::ECG, kinds::ECG_LEAD_UNSPECIFIED])
             .flags(&[flags::NO_CONTACT, flags::BATTERY_LOW])
             .warnings(&[warnings::NO_SENSOR_CONTACT])
             .example(
@@ -40,13 +44,21 @@ impl Decoder for Polar {
             .example("no beats yet", Input::new(MODEL, "", [0x6B, 0, 0x3B, 0x16, 0, 0]), "nothing", &[])
             .example("another maker", Input::new(MODEL, "", [0x6C, 0, 0x3B, 0x16, 0x44, 0x46]), "error", &[])
             .example("truncated", Input::new(MODEL, "", [0x6B, 0, 0x3B, 0x16, 0x44]), "error", &[])
+            .example(
+                "half a second of an electrocardiogram",
+                Input::new(ECG_MODEL, "", ecg::notification(599_616_000_000_000_000, &[-12, 840])),
+                "readings",
+                &["ecg/ecg-lead-unspecified sampled 73 uV"],
+            )
+            .example("acceleration", Input::new(ECG_MODEL, "", [2, 0, 0, 0, 0, 0, 0, 0, 0, 1]), "error", &[])
     }
 
     fn decode(input: &Input) -> Result<Outcome, DecodeError> {
-        if input.model != MODEL {
-            return Err(DecodeError::not_for_me("the model is none of this decoder's"));
+        match input.model.as_str() {
+            MODEL => each_frame(input, |frame| decode(&frame.data)),
+            ECG_MODEL => ecg::decode(&input.frames),
+            _ => Err(DecodeError::not_for_me("the model is none of this decoder's")),
         }
-        each_frame(input, |frame| decode(&frame.data))
     }
 }
 

@@ -8,7 +8,7 @@ use polar::Polar;
 
 #[test]
 fn every_vector_passes() {
-    let runner: Runner<Polar> = Runner::new().file("vectors/polar-h10-adv.jsonl");
+    let runner: Runner<Polar> = Runner::new().file("vectors/polar-h10-adv.jsonl").file("vectors/polar-h10-ecg.jsonl");
     assert!(!runner.is_empty(), "vectors are missing");
     runner.assert_all();
     let problems = example_problems::<Polar>();

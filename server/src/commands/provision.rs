@@ -26,7 +26,7 @@ enum ProvisionCommand {
     ///   TOKEN=$(afferent provision token --role platform-admin | awk 'END {print $NF}')
     #[command(verbatim_doc_comment)]
     Token {
-        /// platform-admin, distributor-admin, distributor-user, customer-admin, customer-user or practitioner.
+        /// platform-admin, distributor-admin, distributor-user, customer-admin, customer-user or practitioner. (A vendor's tokens: POST /api/v1/vendors/{id}/tokens.)
         #[arg(long)]
         role: Role,
         /// The tenant that the token belongs to; every role but platform-admin needs one.

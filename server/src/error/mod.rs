@@ -229,7 +229,7 @@ impl Error {
     }
 
     /// Logs what must not be sent: once, at the edge, and only for failures that are ours.
-    fn log(&self) {
+    pub(crate) fn log(&self) {
         if let Some(source) = &self.source {
             match self.kind {
                 Kind::Internal => {

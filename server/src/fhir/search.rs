@@ -68,8 +68,9 @@ pub(crate) async fn search(
         )
         .await?;
     }
-    let has_more = rows.len() > size;
-    rows.truncate(size);
+    let fits = rows.iter().take_while(|row| row.body.is_some()).count().min(size);
+    let has_more = rows.len() > fits;
+    rows.truncate(fits);
     let next = rows.last().filter(|_| has_more).map(|last| {
         let cursor = write_cursor(&fingerprint(resource_type, search, understood.sort), &after(last, understood.sort));
         let mut parameters: Vec<(String, String)> =
@@ -224,7 +225,11 @@ fn bundle(
         rows.iter().map(|row| format!("{}/{}/{}", base.url, resource_type.as_str(), row.id)).collect();
     let matches = rows.iter().zip(&urls);
     let mut entries: Vec<SearchSetEntry<'_>> = matches
-        .map(|(row, url)| SearchSetEntry { full_url: Some(url), resource: &row.body, mode: SearchMode::Match })
+        .map(|(row, url)| SearchSetEntry {
+            full_url: Some(url),
+            resource: row.body.as_deref().unwrap_or_default(),
+            mode: SearchMode::Match,
+        })
         .collect();
     let outcome = (!understood.ignored.is_empty()).then(|| OperationOutcome::new(understood.ignored.clone()).to_text());
     if let Some(outcome) = &outcome {

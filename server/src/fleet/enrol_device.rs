@@ -37,7 +37,7 @@ pub async fn enrol(app: &App, scope: &TenantScope, tenant: TenantId, wish: NewDe
     checks.variables(wish.variables.iter().map(|(name, value)| (name.as_str(), Some(value.as_str()))));
     checks.finish()?;
     // A model of a hub's decoder is that of a device which only such a hub speaks for: the hub decodes it.
-    if app.decoders.model(&wish.model).is_none() {
+    if app.decoders.now().model(&wish.model).is_none() {
         return Err(Error::field("/model", "no decoder serves that model; GET /api/v1/models lists the models"));
     }
     let id = DeviceId::generate();

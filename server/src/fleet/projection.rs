@@ -19,7 +19,8 @@ pub async fn write(conn: &mut AsyncPgConnection, app: &App, row: &DeviceRow) -> 
     let identifiers: Vec<DeviceIdentifier> =
         serde_json::from_value(row.identifiers.clone()).map_err(Error::internal)?;
     let identifiers: Vec<_> = identifiers.into_iter().map(|identifier| (identifier.system, identifier.value)).collect();
-    let served = app.decoders.model(&row.model);
+    let decoders = app.decoders.now();
+    let served = decoders.model(&row.model);
     let id = row.id.to_string();
     let version = next_version(conn, row.tenant_id, ResourceType::Device, &id).await?;
     let last_updated = row.updated_at.to_rfc3339_opts(SecondsFormat::Millis, true);

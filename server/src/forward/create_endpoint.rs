@@ -31,6 +31,9 @@ pub(super) enum AuthWish {
 pub(super) struct Filter {
     /// Codes as `system|code`, such as `http://loinc.org|85354-9`; one match is enough.
     pub(super) codes: Vec<String>,
+    /// Codes of what does not go there, whatever the other lists say: an EHR without a place for waveforms leaves out
+    /// `http://loinc.org|11524-6` and `urn:iso:std:iso:11073:10101|150452`.
+    pub(super) except_codes: Vec<String>,
     /// Ids of patients.
     pub(super) patients: Vec<String>,
 }
@@ -77,6 +80,7 @@ pub(super) async fn create(
         auth_sealed,
         active: wish.active,
         filter_codes: wish.filter.codes,
+        filter_except_codes: wish.filter.except_codes,
         filter_patients: wish.filter.patients,
         patient_identifier_system: wish.patient_identifier_system,
         create_patients: wish.create_patients,
@@ -148,14 +152,16 @@ pub(super) fn check_auth(auth: &AuthWish) -> Option<FieldError> {
 /// Tokens `system|code`, and ids.
 pub(super) fn check_filter(filter: &Filter) -> Vec<FieldError> {
     let mut found = Vec::new();
-    if filter.codes.len() > 200 || filter.patients.len() > 10_000 {
-        found.push(wrong("/filter", "a filter has at most 200 codes and 10000 patients"));
+    if filter.codes.len() > 200 || filter.except_codes.len() > 200 || filter.patients.len() > 10_000 {
+        found.push(wrong("/filter", "a filter has at most 200 codes, 200 excepted codes and 10000 patients"));
     }
-    for (at, _) in filter.codes.iter().enumerate().filter(|(_, code)| !model::is_code_token(code)).take(20) {
-        found.push(wrong(
-            &format!("/filter/codes/{at}"),
-            "a code is written `system|code`, such as `http://loinc.org|85354-9`",
-        ));
+    for (list, codes) in [("codes", &filter.codes), ("exceptCodes", &filter.except_codes)] {
+        for (at, _) in codes.iter().enumerate().filter(|(_, code)| !model::is_code_token(code)).take(20) {
+            found.push(wrong(
+                &format!("/filter/{list}/{at}"),
+                "a code is written `system|code`, such as `http://loinc.org|85354-9`",
+            ));
+        }
     }
     for (at, _) in filter.patients.iter().enumerate().filter(|(_, id)| !is_fhir_id(id)).take(20) {
         found.push(wrong(&format!("/filter/patients/{at}"), "a patient's id has 1 to 64 letters, digits, `-` and `.`"));

@@ -22,22 +22,24 @@ pub(super) fn lane(patient: &str) -> i16 {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct EndpointFilter {
     codes: Vec<(String, String)>,
+    except: Vec<(String, String)>,
     patients: Vec<String>,
 }
 
 impl EndpointFilter {
-    /// From the stored columns: tokens `system|code`, and patients' ids.
-    pub(super) fn new(codes: &[String], patients: &[String]) -> Self {
-        let codes = codes.iter().filter_map(|token| token.rsplit_once('|'));
-        Self {
-            codes: codes.map(|(system, code)| (system.to_owned(), code.to_owned())).collect(),
-            patients: patients.to_vec(),
-        }
+    /// From the stored columns: tokens `system|code` of what is wanted and of what is not, and patients' ids.
+    pub(super) fn new(codes: &[String], except: &[String], patients: &[String]) -> Self {
+        let pairs = |tokens: &[String]| {
+            let pairs = tokens.iter().filter_map(|token| token.rsplit_once('|'));
+            pairs.map(|(system, code)| (system.to_owned(), code.to_owned())).collect()
+        };
+        Self { codes: pairs(codes), except: pairs(except), patients: patients.to_vec() }
     }
 
     /// Whether an Observation with these codings (system and code) of this patient goes there.
     pub(super) fn matches(&self, codings: &[(String, String)], patient: &str) -> bool {
-        (self.codes.is_empty() || self.codes.iter().any(|wanted| codings.contains(wanted)))
+        !self.except.iter().any(|unwanted| codings.contains(unwanted))
+            && (self.codes.is_empty() || self.codes.iter().any(|wanted| codings.contains(wanted)))
             && (self.patients.is_empty() || self.patients.iter().any(|wanted| wanted == patient))
     }
 }
@@ -104,11 +106,13 @@ mod tests {
         let pair = |system: &str, code: &str| (system.to_owned(), code.to_owned());
         let codings = [pair("http://loinc.org", "85354-9"), pair("urn:iso:std:iso:11073:10101", "150020")];
         assert!(EndpointFilter::default().matches(&codings, "p"));
-        let codes = EndpointFilter::new(&["http://loinc.org|85354-9".to_owned()], &[]);
+        let codes = EndpointFilter::new(&["http://loinc.org|85354-9".to_owned()], &[], &[]);
         assert!(codes.matches(&codings, "p"));
         assert!(!codes.matches(&[pair("http://loinc.org", "29463-7")], "p"));
         assert!(!codes.matches(&[pair("http://other.example", "85354-9")], "p"));
-        let patients = EndpointFilter::new(&[], &["p".to_owned()]);
+        let patients = EndpointFilter::new(&[], &[], &["p".to_owned()]);
+        let except = EndpointFilter::new(&[], &["urn:iso:std:iso:11073:10101|150020".to_owned()], &[]);
+        assert!(!except.matches(&codings, "p") && except.matches(&[pair("http://loinc.org", "29463-7")], "p"));
         assert!(patients.matches(&codings, "p"));
         assert!(!patients.matches(&codings, "q"));
         assert!(is_code_token("http://loinc.org|85354-9"));

@@ -28,8 +28,8 @@ pub(crate) async fn readings_revised(conn: &AsyncPgConnection, readings: &[Revis
     let tenants: BTreeSet<TenantId> = readings.iter().map(|reading| reading.tenant).collect();
     let tenants: Vec<TenantId> = tenants.into_iter().collect();
     let mut endpoints_of: HashMap<TenantId, Vec<(EndpointId, EndpointFilter)>> = HashMap::new();
-    for (tenant, endpoint, codes, patients) in endpoints::filters_of(conn, &tenants).await? {
-        endpoints_of.entry(tenant).or_default().push((endpoint, EndpointFilter::new(&codes, &patients)));
+    for (tenant, endpoint, codes, except, patients) in endpoints::filters_of(conn, &tenants).await? {
+        endpoints_of.entry(tenant).or_default().push((endpoint, EndpointFilter::new(&codes, &except, &patients)));
     }
     if endpoints_of.is_empty() {
         return Ok(());

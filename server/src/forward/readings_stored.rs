@@ -24,8 +24,8 @@ pub(crate) async fn readings_stored(conn: &AsyncPgConnection, readings: &[Stored
     }
     let tenants: Vec<TenantId> = tenants.into_iter().collect();
     let mut wanting: HashMap<TenantId, Vec<(EndpointId, EndpointFilter)>> = HashMap::new();
-    for (tenant, endpoint, codes, patients) in endpoints::filters_of(conn, &tenants).await? {
-        wanting.entry(tenant).or_default().push((endpoint, EndpointFilter::new(&codes, &patients)));
+    for (tenant, endpoint, codes, except, patients) in endpoints::filters_of(conn, &tenants).await? {
+        wanting.entry(tenant).or_default().push((endpoint, EndpointFilter::new(&codes, &except, &patients)));
     }
     let mut born = Vec::new();
     for reading in readings.iter().filter(|reading| reading.forwarded) {

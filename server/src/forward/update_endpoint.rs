@@ -51,8 +51,9 @@ pub(super) async fn update(
         .ok_or_else(|| Error::not_found("endpoint"))?;
     let auth = wish.auth.as_ref().map(|auth| create_endpoint::seal(app, found.tenant_id, id, auth)).transpose()?;
     let (auth_kind, auth_sealed) = auth.map_or((None, None), |(kind, sealed)| (Some(kind), Some(sealed)));
-    let (filter_codes, filter_patients) =
-        wish.filter.map_or((None, None), |filter| (Some(filter.codes), Some(filter.patients)));
+    let filter = wish.filter.map(|filter| (filter.codes, filter.except_codes, filter.patients));
+    let (filter_codes, filter_except_codes, filter_patients) =
+        filter.map_or((None, None, None), |(codes, except, patients)| (Some(codes), Some(except), Some(patients)));
     let changes = EndpointChanges {
         name: wish.name,
         url,
@@ -60,6 +61,7 @@ pub(super) async fn update(
         auth_sealed,
         active: wish.active,
         filter_codes,
+        filter_except_codes,
         filter_patients,
         patient_identifier_system: wish.patient_identifier_system,
         create_patients: wish.create_patients,

@@ -84,7 +84,9 @@ impl Caller {
         };
         app.api_limits.check(&row.id.0)?;
         let role: Role = row.role.parse().map_err(|error: String| Error::internal(anyhow::anyhow!(error)))?;
-        Ok(Self { principal: Principal { token: row.id, role, tenant: row.tenant_id } })
+        Ok(Self {
+            principal: Principal { token: row.id, name: row.name, role, tenant: row.tenant_id, vendor: row.vendor_id },
+        })
     }
 
     /// Its role.

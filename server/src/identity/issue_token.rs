@@ -2,7 +2,7 @@
 
 use db::{Db, TenantId};
 
-use super::{Role, insert_token, new_token};
+use super::{Role, TokenOwner, insert_token, new_token};
 use crate::error::{Error, Kind};
 
 /// Makes a token of a role, bound to a tenant unless the role is the platform's, and answers it: it is shown this once.
@@ -20,6 +20,13 @@ pub async fn issue(db: &Db, role: Role, tenant: Option<TenantId>, name: &str) ->
             ));
         }
         (Role::PlatformAdmin, None) => {}
+        (Role::Vendor, _) => {
+            return Err(Error::new(
+                Kind::Unprocessable,
+                "token.vendor",
+                "A vendor's token is made for the vendor: POST /api/v1/vendors/{id}/tokens.",
+            ));
+        }
         (_, None) => {
             return Err(Error::new(
                 Kind::Unprocessable,
@@ -43,7 +50,8 @@ pub async fn issue(db: &Db, role: Role, tenant: Option<TenantId>, name: &str) ->
         }
     }
     let (token, hash) = new_token("afa").map_err(Error::internal)?;
-    insert_token(&mut transaction, &hash, role, tenant, name).await?;
+    let owner = tenant.map_or(TokenOwner::Platform, TokenOwner::Tenant);
+    insert_token(&mut transaction, &hash, role, owner, name).await?;
     transaction.commit().await?;
     Ok(token)
 }

@@ -2,7 +2,7 @@
 
 use std::str::FromStr;
 
-use db::{ApiTokenId, TenantId};
+use db::{ApiTokenId, TenantId, VendorId};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -22,17 +22,20 @@ pub enum Role {
     CustomerUser,
     /// A clinician of a customer.
     Practitioner,
+    /// Makes decoders: sees and uploads its own, and nothing of any tenant.
+    Vendor,
 }
 
 impl Role {
     /// All roles.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::PlatformAdmin,
         Self::DistributorAdmin,
         Self::DistributorUser,
         Self::CustomerAdmin,
         Self::CustomerUser,
         Self::Practitioner,
+        Self::Vendor,
     ];
 
     /// As stored and as given on the command line.
@@ -45,6 +48,7 @@ impl Role {
             Self::CustomerAdmin => "customer-admin",
             Self::CustomerUser => "customer-user",
             Self::Practitioner => "practitioner",
+            Self::Vendor => "vendor",
         }
     }
 
@@ -57,7 +61,7 @@ impl Role {
     /// May create and change devices, hubs, assignments and source tokens.
     #[must_use]
     pub fn manages_fleet(self) -> bool {
-        !matches!(self, Self::Practitioner)
+        !matches!(self, Self::Practitioner | Self::Vendor)
     }
 
     /// May create endpoints and change a tenant's settings.
@@ -83,8 +87,12 @@ impl FromStr for Role {
 pub struct Principal {
     /// The token it showed.
     pub token: ApiTokenId,
+    /// What the token is called.
+    pub name: String,
     /// Its role.
     pub role: Role,
-    /// Its tenant; none for the platform.
+    /// Its tenant; none for the platform and for vendors.
     pub tenant: Option<TenantId>,
+    /// A vendor's token: which vendor.
+    pub vendor: Option<VendorId>,
 }

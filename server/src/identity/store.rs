@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use db::schema::{api_token, source_credential};
-use db::{ApiTokenId, CredentialId, TenantId};
+use db::{ApiTokenId, CredentialId, TenantId, VendorId};
 use diesel::prelude::*;
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use uuid::Uuid;
@@ -15,25 +15,40 @@ pub struct TokenRow {
     pub id: ApiTokenId,
     pub role: String,
     pub tenant_id: Option<TenantId>,
+    pub vendor_id: Option<VendorId>,
+    pub name: String,
 }
 
-/// Finds an API token that is neither expired nor revoked, and whose tenant is active.
+/// Finds an API token that is neither expired nor revoked, and whose tenant or vendor is active.
 pub async fn find_token(
     conn: &mut AsyncPgConnection,
     hash: &TokenHash,
     now: DateTime<Utc>,
 ) -> QueryResult<Option<TokenRow>> {
-    use db::schema::tenant;
+    use db::schema::{tenant, vendor};
     api_token::table
         .left_join(tenant::table.on(api_token::tenant_id.eq(tenant::id.nullable())))
+        .left_join(vendor::table.on(api_token::vendor_id.eq(vendor::id.nullable())))
         .filter(api_token::token_hash.eq(hash.as_slice()))
         .filter(api_token::revoked_at.is_null())
         .filter(api_token::expires_at.is_null().or(api_token::expires_at.gt(now)))
         .filter(api_token::tenant_id.is_null().or(tenant::active.eq(true)))
-        .select((api_token::id, api_token::role, api_token::tenant_id))
+        .filter(api_token::vendor_id.is_null().or(vendor::active.eq(true)))
+        .select((api_token::id, api_token::role, api_token::tenant_id, api_token::vendor_id, api_token::name))
         .first(conn)
         .await
         .optional()
+}
+
+/// To whom an API token belongs.
+#[derive(Debug, Clone, Copy)]
+pub enum TokenOwner {
+    /// The platform.
+    Platform,
+    /// A tenant.
+    Tenant(TenantId),
+    /// A maker of decoders.
+    Vendor(VendorId),
 }
 
 /// Stores a new API token.
@@ -44,9 +59,14 @@ pub async fn insert_token(
     conn: &mut AsyncPgConnection,
     hash: &TokenHash,
     role: Role,
-    tenant: Option<TenantId>,
+    belongs_to: TokenOwner,
     name: &str,
 ) -> QueryResult<ApiTokenId> {
+    let (tenant, vendor) = match belongs_to {
+        TokenOwner::Platform => (None, None),
+        TokenOwner::Tenant(tenant) => (Some(tenant), None),
+        TokenOwner::Vendor(vendor) => (None, Some(vendor)),
+    };
     let id = ApiTokenId::generate();
     diesel::insert_into(api_token::table)
         .values((
@@ -54,6 +74,7 @@ pub async fn insert_token(
             api_token::token_hash.eq(hash.as_slice()),
             api_token::role.eq(role.as_str()),
             api_token::tenant_id.eq(tenant),
+            api_token::vendor_id.eq(vendor),
             api_token::name.eq(name),
         ))
         .execute(conn)

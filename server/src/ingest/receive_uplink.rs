@@ -268,7 +268,7 @@ pub(super) async fn decode_kept(
 fn bind(app: &App, source: &KnownSource, frames: &[Frame]) -> Result<Binding, Unbound> {
     let channel = frames.first().map(|frame| frame.channel.as_str()).unwrap_or_default();
     let channel = handle_map::characteristic(channel, &source.device.variables);
-    app.decoders.for_model(&source.device.model, &channel)
+    app.decoders.now().for_model(&source.device.model, &channel)
 }
 
 /// The same with that decoder and that offset of the device's clock; without a ticket a sandbox is waited for without end,
@@ -492,7 +492,7 @@ fn readings(
 
 /// How long the same bytes of this device are one transmission: as its model's decoder says, else as for all.
 fn repeat_window(device: &DeviceSnapshot, app: &App) -> TimeDelta {
-    let window = app.decoders.repeat_window(&device.model).unwrap_or(device.repeat_window);
+    let window = app.decoders.now().repeat_window(&device.model).unwrap_or(device.repeat_window);
     TimeDelta::from_std(window).unwrap_or_else(|_too_long| TimeDelta::seconds(60))
 }
 

@@ -4,6 +4,7 @@
 //! of receipt, for a page's are near each other.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -187,9 +188,8 @@ pub async fn page(
     let bodies = bodies(&mut transaction, tenant, &rows).await?;
     devices.refresh();
     for device in rows.iter().filter_map(|row| row.device_id) {
-        if !devices.known.contains_key(&device) {
-            let snapshot = load_device(&mut transaction, app, tenant, device).await?.map(Arc::new);
-            devices.known.insert(device, snapshot);
+        if let Entry::Vacant(unknown) = devices.known.entry(device) {
+            unknown.insert(load_device(&mut transaction, app, tenant, device).await?.map(Arc::new));
         }
     }
     transaction.commit().await?;

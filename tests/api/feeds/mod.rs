@@ -3,6 +3,7 @@
 mod authentication;
 mod claims;
 mod vendors;
+mod withings;
 
 use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json};

@@ -13,3 +13,4 @@ mod retention;
 mod settings;
 mod slots;
 mod times;
+mod waveforms;

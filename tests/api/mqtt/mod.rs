@@ -1,6 +1,7 @@
 //! MQTT as a way in, with a real broker (Mosquitto).
 
 mod connections;
+mod documented;
 mod faults;
 mod publisher;
 mod readings;

@@ -13,6 +13,7 @@ pub struct Properties {
 }
 
 /// A client that publishes with QoS 1, one message after the other.
+#[expect(clippy::large_enum_variant, reason = "a test has a handful of them")]
 pub enum Publisher {
     V3(rumqttc::AsyncClient, rumqttc::EventLoop),
     V5(v5::AsyncClient, v5::EventLoop),

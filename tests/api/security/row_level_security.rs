@@ -146,9 +146,16 @@ async fn fill(app: &TestApp, clinic: &crate::support::Clinic) {
     let answer =
         clinic.admin.put(&format!("/api/v1/hubs/{}/devices/{scale}", hub["id"].as_str().unwrap()), json!({})).await;
     assert!(answer.status.is_success(), "{}", answer.text);
-    let feed = json!({ "tenant": clinic.tenant, "name": "cloud", "format": "fitbit", "authentication": { "kind": "query", "parameter": "key" }, "active": true });
-    clinic.admin.post("/api/v1/feeds", feed).await.expect(201);
     crate::apps::Phone::pair(clinic).await;
+    // A vendor that notifies: a link for an owner, an account with tokens, and its subscription, which nobody answers.
+    let feed = json!({ "tenant": clinic.tenant, "name": "cloud", "format": "withings", "authentication": { "kind": "query", "parameter": "key" },
+        "client": { "clientId": "us", "clientSecret": "secret-of-ours", "apiUrl": "http://127.0.0.1:9" }, "active": true });
+    let feed = clinic.admin.post("/api/v1/feeds", feed).await.expect(201)["id"].as_str().unwrap().to_owned();
+    let (account, _) = clinic.device("withings", "ACCOUNT").await;
+    clinic.admin.post(&format!("/api/v1/feeds/{feed}/consents"), json!({ "device": account })).await.expect(201);
+    let tokens = json!({ "accessToken": "access", "refreshToken": "refresh", "expiresAt": "2099-01-01T00:00:00Z" });
+    let wish = json!({ "externalId": "29", "device": account, "tokens": tokens });
+    clinic.admin.post(&format!("/api/v1/feeds/{feed}/accounts"), wish).await.expect(201);
     // What a device sent that is not paired with its hub.
     let gateway = clinic.hub("any-hub", "H2").await;
     gateway.send(json!([{ "device": "AA:BB:CC:DD:EE:FF", "channel": "2A9D", "hex": "00b036" }])).await.expect(202);

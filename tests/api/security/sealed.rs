@@ -79,6 +79,13 @@ async fn raw_bytes_and_secrets_are_in_no_file_of_the_database() {
     clinic.admin.patch(&format!("/api/v1/devices/{}", clinic.device), change).await.expect(200);
     let wish = json!({ "tenant": clinic.tenant, "name": "visible-name-of-the-endpoint", "kind": "fhir", "url": "http://127.0.0.1:9/fhir", "auth": { "kind": "bearer", "token": token } });
     clinic.admin.post("/api/v1/endpoints", wish).await.expect(201);
+    let refresh = format!("refresh-token-{}", uuid::Uuid::new_v4());
+    let client = format!("client-secret-{}", uuid::Uuid::new_v4());
+    let wish = json!({ "tenant": clinic.tenant, "name": "f", "format": "withings", "active": false, "authentication": { "kind": "query", "parameter": "key" },
+        "client": { "clientId": "us", "clientSecret": client, "apiUrl": "http://127.0.0.1:9" } });
+    let feed = clinic.admin.post("/api/v1/feeds", wish).await.expect(201)["id"].as_str().unwrap().to_owned();
+    let wish = json!({ "externalId": "29", "device": clinic.device, "tokens": { "accessToken": refresh, "refreshToken": refresh } });
+    clinic.admin.post(&format!("/api/v1/feeds/{feed}/accounts"), wish).await.expect(201);
 
     let mut conn = connect(&app.database.superuser_url).await;
     conn.batch_execute("CHECKPOINT").await.unwrap();
@@ -89,7 +96,7 @@ async fn raw_bytes_and_secrets_are_in_no_file_of_the_database() {
     // The search finds what is there in the clear.
     assert!(!files_with(&tables, b"visible-name-of-the-endpoint").is_empty(), "the search itself is wrong");
     assert!(!files_with(&wal, b"visible-name-of-the-endpoint").is_empty(), "the search itself is wrong");
-    for secret in [&payload, &variable, &token] {
+    for secret in [&payload, &variable, &token, &refresh, &client] {
         for bytes in [secret.as_bytes().to_vec(), hex::encode(secret).into_bytes()] {
             assert_eq!(files_with(&tables, &bytes), Vec::<PathBuf>::new());
             assert_eq!(files_with(&wal, &bytes), Vec::<PathBuf>::new());

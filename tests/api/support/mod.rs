@@ -11,6 +11,8 @@ mod postgres_proxy;
 mod process;
 mod script;
 mod tcp_proxy;
+mod versioned;
+mod withings_cloud;
 
 pub use actors::{Actor, Answer, Clinic, Hub};
 pub use chromium::{Chromium, Page};
@@ -23,6 +25,8 @@ pub use postgres_proxy::{Cut, PostgresProxy};
 pub use process::{ServerProcess, free_address};
 pub use script::Stage;
 pub use tcp_proxy::TcpProxy;
+pub use versioned::{versioned, versioned_frame};
+pub use withings_cloud::{CLIENT_SECRET, CloudFault, WithingsCloud};
 
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
@@ -96,8 +100,10 @@ impl TestApp {
         tokio::spawn(afferent::ingest::run_live_shadows(Arc::clone(&app), stop.clone()));
         tokio::spawn(afferent::ingest::run_joins(Arc::clone(&app), stop.clone()));
         tokio::spawn(afferent::ingest::run_claims(Arc::clone(&app), stop.clone()));
+        tokio::spawn(afferent::ingest::run_pulls(Arc::clone(&app), stop.clone()));
         tokio::spawn(afferent::forward::run(Arc::clone(&app), stop.clone()));
         tokio::spawn(afferent::ingest::run_mqtt(Arc::clone(&app), stop.clone()));
+        tokio::spawn(afferent::fleet::follow_registry(Arc::clone(&app), stop.clone()));
         let server = app::http_server(Arc::clone(&app), listener, Duration::from_secs(1)).unwrap();
         let handle = server.handle();
         tokio::spawn(server);

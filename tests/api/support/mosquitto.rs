@@ -15,6 +15,10 @@ use super::{TempDir, eventually, free_address};
 pub struct Wish {
     /// A user and password that everybody has to show.
     pub login: Option<(String, String)>,
+    /// More users, with their passwords; only beside a login.
+    pub devices: Vec<(String, String)>,
+    /// Who may read and write what, as in docs/mqtt.md.
+    pub access: Option<String>,
     /// TLS on a second port, with the tests' certificate.
     pub tls: bool,
     /// More lines of its configuration.
@@ -57,12 +61,20 @@ impl Mosquitto {
             None => text.push_str("allow_anonymous true\n"),
             Some((user, password)) => {
                 let file = self.folder.path().join("passwords");
-                let mut command = Command::new(program("mosquitto_passwd"));
-                command.args(["-c", "-b"]).arg(&file).args([user, password]);
-                let made = made_quietly(&mut command);
-                assert!(made, "mosquitto_passwd works");
+                std::fs::write(&file, "").unwrap();
+                let first = (user.clone(), password.clone());
+                for (user, password) in std::iter::once(&first).chain(&wish.devices) {
+                    let mut command = Command::new(program("mosquitto_passwd"));
+                    command.arg("-b").arg(&file).args([user, password]);
+                    assert!(made_quietly(&mut command), "mosquitto_passwd works");
+                }
                 text.push_str(&format!("allow_anonymous false\npassword_file {}\n", file.display()));
             }
+        }
+        if let Some(access) = &wish.access {
+            let file = self.folder.path().join("acl");
+            std::fs::write(&file, access).unwrap();
+            text.push_str(&format!("acl_file {}\n", file.display()));
         }
         text.push_str(&format!("listener {} 127.0.0.1\n", self.address.port()));
         if wish.tls {

@@ -18,6 +18,7 @@ pub type Shipped = (&'static str, fn() -> Subject);
 pub fn shipped() -> Vec<Shipped> {
     vec![
         ("advertising-scales", Subject::device::<advertising_scales::AdvertisingScales>),
+        ("afferent-waveform", Subject::device::<afferent_waveform::AfferentWaveform>),
         ("ava4-qube-vital", Subject::hub::<ava4_qube_vital::Ava4QubeVital>),
         ("azure-iot", Subject::device::<azure_iot::AzureIot>),
         ("beurer", Subject::device::<beurer::Beurer>),

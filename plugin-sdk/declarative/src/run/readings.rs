@@ -77,6 +77,7 @@ impl Run<'_, '_> {
                 system: system.clone(),
                 code: code.clone(),
                 display: Some(display.clone()).filter(|display| !display.is_empty()),
+                extra: Vec::new(),
             });
         }
         for Part { kind, value, optional } in &rule.parts {

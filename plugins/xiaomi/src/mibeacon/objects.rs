@@ -128,8 +128,7 @@ impl Weighed {
     fn found(&self, readings: Vec<Reading>) -> Found {
         let mut found = Found::readings(readings);
         if self.seconds < FIRST_SECOND {
-            let message = "the scale's clock was never set".to_owned();
-            found.warnings.push(Warning { code: warnings::DEVICE_TIME_UNTRUSTED.to_owned(), message });
+            found.warnings.push(Warning::new(warnings::DEVICE_TIME_UNTRUSTED, "the scale's clock was never set"));
         }
         found
     }

@@ -81,6 +81,10 @@ typed_ids! {
     HubId,
     /// A broker that is subscribed at.
     MqttConnectionId,
+    /// An entry of what was done to a decoder.
+    PluginEventId,
+    /// A version of a decoder.
+    PluginVersionId,
     /// One entry of the record of corrections.
     ReadingCorrectionId,
     /// The correction of who wore a device in a period.
@@ -95,6 +99,8 @@ typed_ids! {
     TenantId,
     /// One received payload.
     UplinkId,
+    /// A maker of decoders.
+    VendorId,
 }
 
 impl From<AppInstallationId> for HubId {

@@ -24,6 +24,8 @@ diesel::table! {
         created_at -> Timestamptz,
         expires_at -> Nullable<Timestamptz>,
         revoked_at -> Nullable<Timestamptz>,
+        /// Of a vendor's token: whose decoders it may touch.
+        vendor_id -> Nullable<Uuid>,
     }
 }
 
@@ -272,6 +274,8 @@ diesel::table! {
         last_success_at -> Nullable<Timestamptz>,
         created_at -> Timestamptz,
         updated_at -> Timestamptz,
+        /// Tokens system|code of what does not go there, whatever else the filter says.
+        filter_except_codes -> Array<Text>,
     }
 }
 
@@ -299,6 +303,67 @@ diesel::table! {
         challenge -> Jsonb,
         /// The secret that the vendor shows or signs with, and the one before it while that still holds; sealed by the server's key.
         secrets_sealed -> Nullable<Bytea>,
+        /// How the vendor's API is called: its addresses, and our client id there. The client secret is among the sealed secrets.
+        client -> Nullable<Jsonb>,
+    }
+}
+
+diesel::table! {
+    /// What an account's owner let us fetch: the OAuth tokens, sealed.
+    feed_authorization (tenant_id, id) {
+        tenant_id -> Uuid,
+        id -> Uuid,
+        feed_id -> Uuid,
+        external_id -> Text,
+        /// granted; refused: the vendor does not take the tokens any more, the owner has to consent again.
+        state -> Text,
+        reason -> Nullable<Text>,
+        tokens_sealed -> Nullable<Bytea>,
+        /// Raised with every new pair of tokens: a refresh replaces only the pair that it used.
+        version -> Integer,
+        /// Somebody refreshes: refresh tokens rotate, so that only one may at a time. It ends by itself when that process is gone.
+        refreshing_until -> Nullable<Timestamptz>,
+        /// When the vendor took the tokens last: what changed there since then is fetched when the owner consents again.
+        valid_at -> Timestamptz,
+        updated_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    /// Links by which an account's owner can consent, until one is used or ends.
+    feed_consent (tenant_id, id) {
+        tenant_id -> Uuid,
+        id -> Uuid,
+        feed_id -> Uuid,
+        /// The virtual device that the account is to be linked with.
+        device_id -> Uuid,
+        /// SHA-256 of the state parameter (RFC 6749 section 10.12), which is used once.
+        state_hash -> Bytea,
+        expires_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    /// Data that a vendor announced and that is still to be fetched, and subscriptions that are still to be made. Gone when done.
+    feed_pull (tenant_id, id) {
+        tenant_id -> Uuid,
+        id -> Uuid,
+        feed_id -> Uuid,
+        external_id -> Text,
+        kind -> Text,
+        /// From when; what was fetched and committed is in front of it.
+        range_from -> Timestamptz,
+        /// Until when; null: whatever was made or changed since range_from.
+        range_until -> Nullable<Timestamptz>,
+        /// waiting; pulling, until next_at at most; unauthorized: the owner has to consent (again); dead: given up after many tries. The last two are tried again after a consent, dead ones at request.
+        state -> Text,
+        attempts -> Integer,
+        /// When it is tried; while it is pulled, when the lease ends.
+        next_at -> Timestamptz,
+        /// Who pulls it: only that one may finish it.
+        lease -> Nullable<Uuid>,
+        last_error -> Nullable<Text>,
+        notified_at -> Timestamptz,
     }
 }
 
@@ -521,6 +586,66 @@ diesel::table! {
         value -> Text,
         system -> Text,
         id -> Text,
+    }
+}
+
+diesel::table! {
+    /// Decoders by name. Without a vendor it is the platform's.
+    plugin (name) {
+        name -> Text,
+        vendor_id -> Nullable<Uuid>,
+        /// Somebody chose the active version: a newer one that comes with the server does not replace it.
+        pinned -> Bool,
+        created_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    /// What was done to decoders, by whom and why; append-only.
+    plugin_event (id) {
+        id -> Uuid,
+        plugin -> Text,
+        version -> Text,
+        action -> Text,
+        /// The version that was active until then.
+        before_version -> Nullable<Text>,
+        token_id -> Nullable<Uuid>,
+        actor -> Text,
+        reason -> Text,
+        at -> Timestamptz,
+    }
+}
+
+diesel::table! {
+    /// One row, counted up whenever another version serves: server processes look at it every second.
+    plugin_generation (singleton) {
+        singleton -> Bool,
+        value -> BigInt,
+    }
+}
+
+diesel::table! {
+    /// Versions of decoders: those that came with a server, and those that were uploaded, with their bytes.
+    plugin_version (id) {
+        id -> Uuid,
+        plugin -> Text,
+        version -> Text,
+        state -> Text,
+        origin -> Text,
+        content_hash -> Text,
+        component -> Nullable<Bytea>,
+        size -> BigInt,
+        models -> Array<Text>,
+        manifest -> Jsonb,
+        examination -> Jsonb,
+        /// Percent of the live uplinks that a version in shadow decodes beside the active one.
+        shadow_share -> SmallInt,
+        /// Name of the token that uploaded it, as it was then.
+        author -> Text,
+        uploaded_by -> Nullable<Uuid>,
+        signature -> Nullable<Bytea>,
+        signed_with -> Nullable<Bytea>,
+        uploaded_at -> Timestamptz,
     }
 }
 
@@ -851,6 +976,18 @@ diesel::table! {
 }
 
 diesel::table! {
+    /// Makers of decoders that may upload their own.
+    vendor (id) {
+        id -> Uuid,
+        name -> Text,
+        /// Ed25519 (RFC 8032). Whoever has one must sign what they upload.
+        public_key -> Nullable<Bytea>,
+        active -> Bool,
+        created_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
     /// Uplinks whose decoder asked for more frames. They are decoded again together with what the device sends next; gone when joined, or quarantined when nothing came in time.
     waiting_frames (tenant_id, device_id, uplink_id) {
         tenant_id -> Uuid,
@@ -883,6 +1020,9 @@ diesel::allow_tables_to_appear_in_same_query!(
     endpoint,
     endpoint_patient,
     feed,
+    feed_authorization,
+    feed_consent,
+    feed_pull,
     held_reading,
     hub,
     hub_device,
@@ -895,6 +1035,10 @@ diesel::allow_tables_to_appear_in_same_query!(
     mqtt_session,
     observation,
     observation_identifier_more,
+    plugin,
+    plugin_event,
+    plugin_generation,
+    plugin_version,
     quarantine,
     reading_correction,
     reassignment,
@@ -914,5 +1058,6 @@ diesel::allow_tables_to_appear_in_same_query!(
     unclaimed_item,
     uplink,
     uplink_body_kept,
+    vendor,
     waiting_frames,
 );

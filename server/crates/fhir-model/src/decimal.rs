@@ -112,6 +112,24 @@ impl Decimal {
         Self::new(i64::try_from(rounded).ok()?, -i32::try_from(decimals).ok()?).ok()
     }
 
+    /// `self × factor + offset`, exactly: what a raw sample of a waveform is. `None` when it does not fit.
+    pub fn times_plus(self, factor: i32, offset: Self) -> Option<Self> {
+        let exponent = match (self.mantissa, offset.mantissa) {
+            (0, _) => offset.exponent,
+            (_, 0) => self.exponent,
+            _ => self.exponent.min(offset.exponent),
+        };
+        let scaled = |number: Self| {
+            let shift = u32::try_from(number.exponent.checked_sub(exponent)?).ok();
+            match (number.mantissa, shift) {
+                (0, _) => Some(0),
+                (mantissa, shift) => i128::from(mantissa).checked_mul(10i128.checked_pow(shift?)?),
+            }
+        };
+        let sum = scaled(self)?.checked_mul(i128::from(factor))?.checked_add(scaled(offset)?)?;
+        Self::new(i64::try_from(sum).ok()?, exponent).ok()
+    }
+
     /// The nearest binary float, for index columns and thresholds, never for what is shown or sent.
     pub fn to_f64(self) -> f64 {
         // The standard library's parser rounds correctly; a product of two floats would round twice.
@@ -214,6 +232,19 @@ mod tests {
             state ^= state << 17;
             i64::try_from(state >> 24).unwrap() - (1 << 39)
         })
+    }
+
+    #[test]
+    fn a_sample_is_scaled_exactly() {
+        let line = |factor: &str, raw, offset: &str| {
+            let number: Decimal = factor.parse().unwrap();
+            number.times_plus(raw, offset.parse().unwrap()).map(|value| value.to_string())
+        };
+        assert_eq!(line("0.00488", 1000, "0").as_deref(), Some("4.88000"));
+        assert_eq!(line("1.612", -3, "2048").as_deref(), Some("2043.164"));
+        assert_eq!(line("0.1", 7, "-0.75").as_deref(), Some("-0.05"));
+        assert_eq!(line("0", i32::MIN, "1e3").as_deref(), Some("1000"));
+        assert_eq!(line("1e30", 1, "1"), None);
     }
 
     #[test]

@@ -129,6 +129,8 @@ pub enum Shape {
     Quantity,
     /// The components carry the values.
     Components,
+    /// Samples at a fixed rate: a waveform.
+    Sampled,
 }
 
 /// A kind of reading.
@@ -162,7 +164,7 @@ pub struct Vital {
     pub component_only: bool,
     /// Whether its R4 profile allows no absent value (body mass index).
     pub value_required: bool,
-    /// Whether it is a number, or made of parts.
+    /// Whether it is a number, a waveform, or made of parts.
     pub shape: Shape,
     codes_by_unit: HashMap<String, Arc<Concept>>,
     conversions: Vec<Conversion>,

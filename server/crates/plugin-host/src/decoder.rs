@@ -17,6 +17,7 @@ pub struct Decoder {
     pub(crate) shared: Arc<Shared>,
     pub(crate) world: Box<dyn DecoderWorld>,
     pub(crate) surface: Surface,
+    pub(crate) contract: String,
     pub(crate) content_hash: String,
     pub(crate) manifest: Manifest,
     pub(crate) declared: Declared,
@@ -67,6 +68,12 @@ impl Decoder {
     #[must_use]
     pub fn content_hash(&self) -> &str {
         &self.content_hash
+    }
+
+    /// The version of the contract that it was compiled against, such as `1.0.0`.
+    #[must_use]
+    pub fn contract(&self) -> &str {
+        &self.contract
     }
 
     /// Whether it decodes a device's payloads or splits a hub's.

@@ -101,7 +101,7 @@ impl PluginHost {
         }
         let content_hash: [u8; 32] = Sha256::digest(bytes).into();
         let component = self.component(bytes, &content_hash)?;
-        let (surface, world) = world::pick(&self.shared.engine, &component)?;
+        let world::Picked { surface, world, contract } = world::pick(&self.shared.engine, &component)?;
         let manifest = describe(&self.shared, world.as_ref())?;
         let problems = manifest::problems(&manifest, &self.shared.registry, limits);
         if !problems.is_empty() {
@@ -111,6 +111,7 @@ impl PluginHost {
             shared: Arc::clone(&self.shared),
             world,
             surface,
+            contract,
             content_hash: hex::encode(content_hash),
             declared: manifest::declared(&manifest),
             manifest,

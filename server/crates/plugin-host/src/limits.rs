@@ -43,10 +43,14 @@ pub struct Limits {
     /// Bytes that the host allocates for one answer *before* it has looked at it: strings by length, lists by the size
     /// of the host's own elements. It is larger than `output_bytes`, because a reading takes 600 bytes here.
     pub lift_bytes: usize,
-    /// Bytes of one checked answer: text, numbers and samples.
+    /// Bytes of one checked answer: text, numbers, and samples as they are written in FHIR (`-512 ` is 5).
     pub output_bytes: usize,
     /// Readings of one answer (a hub: over all of its devices). A year of steps by day is 365.
     pub readings: usize,
+    /// Samples of one waveform, and of all waveforms of one answer: half a minute of twelve leads at 500 Hz is 180,000.
+    pub samples: usize,
+    /// Seconds that one waveform may last. A recording that is longer is sent, and kept, in pieces.
+    pub waveform_seconds: u32,
     /// Elements of any other list but samples: components, codings, flags, facts, warnings, extras.
     pub list_elements: usize,
     /// Bytes of one text.
@@ -73,8 +77,10 @@ impl Default for Limits {
             input_bytes: 1 << 20,
             input_frames: 4_096,
             lift_bytes: 8 << 20,
-            output_bytes: 1 << 20,
+            output_bytes: 3 << 19,
             readings: 2_000,
+            samples: 200_000,
+            waveform_seconds: 3_600,
             list_elements: 512,
             text_bytes: 64 << 10,
             key_bytes: 512,

@@ -53,8 +53,8 @@ impl Module {
         let Self { memory, realloc, describe, decode, rest } = self;
         let text = format!(
             "(module {memory} {realloc}
-                (func (export \"afferent:decoder/{interface}@0.1.0#describe\") (result i32) {describe})
-                (func (export \"afferent:decoder/{interface}@0.1.0#{call}\") {PARAMETERS} (result i32) {decode})
+                (func (export \"afferent:decoder/{interface}@1.0.0#describe\") (result i32) {describe})
+                (func (export \"afferent:decoder/{interface}@1.0.0#{call}\") {PARAMETERS} (result i32) {decode})
                 {rest})"
         );
         let mut module = wat::parse_str(text).unwrap();
@@ -70,7 +70,7 @@ impl Module {
     fn decode(&self) -> Result<Outcome, DecodeFailure> {
         let shared: &Arc<Shared> = &HOST.shared;
         let component = Component::from_binary(&shared.engine, &self.component()).unwrap();
-        let (_, world) = world::pick(&shared.engine, &component).unwrap();
+        let world = world::pick(&shared.engine, &component).unwrap().world;
         decoder::enter(shared, world.as_ref(), decoder::Entry::wait(shared), |instance, store| {
             instance.decode(store, &input())
         })
@@ -182,7 +182,7 @@ fn loops_outside_of_the_call() {
     let start = Module { rest: "(func $forever (loop (br 0))) (start $forever)", ..GOOD };
     start.fails(FailureKind::OutOfFuel);
     let after = Module {
-        rest: "(func (export \"cabi_post_afferent:decoder/device@0.1.0#decode\") (param i32) (loop (br 0)))",
+        rest: "(func (export \"cabi_post_afferent:decoder/device@1.0.0#decode\") (param i32) (loop (br 0)))",
         ..GOOD
     };
     after.fails(FailureKind::OutOfFuel);
@@ -199,8 +199,8 @@ fn a_hub_decoder_is_told_from_a_device_decoder_and_splits() {
     let items = Module { decode: "(i32.const 1024)", ..GOOD };
     let shared = &HOST.shared;
     let component = Component::from_binary(&shared.engine, &items.component_of("hub-decoder", "hub", "split")).unwrap();
-    let (surface, world) = world::pick(&shared.engine, &component).unwrap();
-    assert_eq!(surface, Surface::Hub);
+    let world::Picked { surface, world, contract } = world::pick(&shared.engine, &component).unwrap();
+    assert_eq!((surface, contract.as_str()), (Surface::Hub, "1.0.0"));
     let split = decoder::enter(shared, world.as_ref(), decoder::Entry::wait(shared), |instance, store| {
         instance.split(store, &input())
     });
@@ -246,12 +246,17 @@ fn imports_are_refused_by_name() {
 #[test]
 fn what_is_no_decoder_is_told_so() {
     let exports = |name: &str| refused_text(&format!("(component (instance $i) (export \"{name}\" (instance $i)))"));
-    assert_eq!(exports("afferent:decoder/device@2.3.0"), "built for decoder 2.3.0, this server hosts 0.1");
+    assert_eq!(exports("afferent:decoder/device@2.3.0"), "built for decoder 2.3.0, this server hosts 0.1 and 1.0");
     assert_eq!(
         exports("other:thing/device@0.1.0"),
         "the component exports no `afferent:decoder` interface; it exports: other:thing/device@0.1.0"
     );
-    assert!(exports("afferent:decoder/device@0.1.0").starts_with("the component's types differ from the contract"));
+    for version in ["0.1.0", "1.0.0"] {
+        let empty = exports(&format!("afferent:decoder/device@{version}"));
+        assert!(empty.starts_with("the component's types differ from the contract"), "{version}: {empty}");
+    }
+    assert_eq!(exports("afferent:decoder/hub@2.0.0"), "built for decoder 2.0.0, this server hosts 0.1 and 1.0");
+    assert_eq!(exports("afferent:decoder/device@1.1.0"), "built for decoder 1.1.0, this server hosts 0.1 and 1.0");
     assert!(refused_text("(component)").ends_with("it exports: nothing"));
     assert!(refused_text("(module)").starts_with("not a component that this server can run"));
     assert!(refused(b"\0asm").starts_with("not a component that this server can run"));
@@ -264,7 +269,7 @@ fn functions_of_other_types_are_told_so() {
         (core instance $m (instantiate $m))
         (func $f (canon lift (core func $m \"f\")))
         (instance $i (export \"describe\" (func $f)) (export \"decode\" (func $f)))
-        (export \"afferent:decoder/device@0.1.0\" (instance $i)))";
+        (export \"afferent:decoder/device@1.0.0\" (instance $i)))";
     let message = refused_text(text);
     assert!(message.starts_with("the component's types differ from the contract"), "{message}");
 }

@@ -59,8 +59,29 @@ pub struct SampledData {
     pub upper_limit: Option<Decimal>,
     /// Points sampled at the same time.
     pub dimensions: u32,
-    /// Raw samples.
+    /// Raw samples, or one of [`SampledData::MISSING`], [`SampledData::BELOW_LIMIT`] and [`SampledData::ABOVE_LIMIT`].
     pub samples: Vec<i32>,
+}
+
+impl SampledData {
+    /// In place of a sample that was not measured (lead off, lost packet): FHIR's `E`.
+    pub const MISSING: i32 = i32::MIN;
+    /// In place of a sample below the lower limit of detection: FHIR's `L`.
+    pub const BELOW_LIMIT: i32 = i32::MIN + 1;
+    /// In place of a sample above the upper limit of detection: FHIR's `U`.
+    pub const ABOVE_LIMIT: i32 = i32::MAX;
+
+    /// The letter that FHIR writes in place of a sample that is no number
+    /// (<https://hl7.org/fhir/R4/datatypes.html#SampledData>); none for a number.
+    #[must_use]
+    pub const fn letter(sample: i32) -> Option<&'static str> {
+        match sample {
+            Self::MISSING => Some("E"),
+            Self::BELOW_LIMIT => Some("L"),
+            Self::ABOVE_LIMIT => Some("U"),
+            _ => None,
+        }
+    }
 }
 
 /// What was measured.

@@ -263,9 +263,9 @@ fn a_decoder_that_fails_its_own_example_is_refused_with_expected_and_got() {
 
 #[test]
 fn a_component_for_another_generation_is_refused_before_it_runs() {
-    let later = replaced(&HOSTILE, b"afferent:decoder/device@0.1.0", b"afferent:decoder/device@0.2.0");
+    let later = replaced(&HOSTILE, b"afferent:decoder/device@1.0.0", b"afferent:decoder/device@2.0.0");
     let error = host(Limits::default()).load(&later).unwrap_err();
-    assert_eq!(error.to_string(), "built for decoder 0.2.0, this server hosts 0.1");
+    assert_eq!(error.to_string(), "built for decoder 2.0.0, this server hosts 0.1 and 1.0");
 }
 
 #[test]

@@ -3,6 +3,7 @@
 //!
 //! The version is the one that serves, once more: that costs what a new version of it would, and nothing may differ.
 
+use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
@@ -67,7 +68,7 @@ pub(super) async fn measure(
     if missing > 0 {
         stage.send(missing, connections, false).await?;
     }
-    let mut platform = Platform::of(stage).await?;
+    let platform = Platform::of(stage);
     let (name, version) = platform.serving().await?;
     let decoder = json!({ "name": name, "version": version });
     stage.server.processes.forget_peak();
@@ -93,7 +94,7 @@ pub(super) async fn measure(
     );
     let mut live = Vec::new();
     for share in SHARES {
-        live.push(beside(stage, &mut platform, &decoder, share, payloads, connections).await?);
+        live.push(beside(stage, &platform, &decoder, share, payloads, connections).await?);
     }
     Ok(ShadowCost {
         decoder: format!("{name} {version}"),
@@ -108,7 +109,7 @@ pub(super) async fn measure(
 
 async fn beside(
     stage: &mut Stage,
-    platform: &mut Platform,
+    platform: &Platform,
     decoder: &Value,
     share: u8,
     payloads: u32,
@@ -147,20 +148,19 @@ fn number(object: &Value, name: &str) -> u64 {
     object.get(name).and_then(Value::as_u64).unwrap_or_default()
 }
 
-/// The platform's admin.
+/// The platform's admin. A connection a call: the server closes one that is silent while something is measured.
 struct Platform {
-    connection: Connection,
+    address: SocketAddr,
     token: String,
 }
 
 impl Platform {
-    async fn of(stage: &Stage) -> anyhow::Result<Self> {
-        let connection = Connection::open(stage.server.address).await?;
-        Ok(Self { connection, token: stage.clinic.platform.clone() })
+    fn of(stage: &Stage) -> Self {
+        Self { address: stage.server.address, token: stage.clinic.platform.clone() }
     }
 
     /// The decoder that serves the mix.
-    async fn serving(&mut self) -> anyhow::Result<(String, String)> {
+    async fn serving(&self) -> anyhow::Result<(String, String)> {
         let decoders = self.get("/api/v1/decoders").await?;
         let items = decoders.get("items").and_then(Value::as_array).context("a list of decoders")?;
         let text = |item: &Value, name: &str| item.get(name).and_then(Value::as_str).map(str::to_owned);
@@ -169,22 +169,24 @@ impl Platform {
         text(found, "name").zip(text(found, "version")).context("a decoder has name and version")
     }
 
-    async fn begin(&mut self, wish: &Value) -> anyhow::Result<String> {
+    async fn begin(&self, wish: &Value) -> anyhow::Result<String> {
         let run = self.post("/api/v1/shadow-replays", wish, 202).await?;
         run.get("id").and_then(Value::as_str).map(str::to_owned).context("a run has an id")
     }
 
-    async fn get(&mut self, path: &str) -> anyhow::Result<Value> {
-        let answer = self.connection.exchange(&head("GET", path, &self.token, "application/json", 0)).await?;
+    async fn get(&self, path: &str) -> anyhow::Result<Value> {
+        let mut connection = Connection::open(self.address).await?;
+        let answer = connection.exchange(&head("GET", path, &self.token, "application/json", 0)).await?;
         ensure!(answer.status == 200, "GET {path} answered {}: {}", answer.status, answer.text());
         Ok(serde_json::from_slice(answer.body)?)
     }
 
-    async fn post(&mut self, path: &str, body: &Value, status: u16) -> anyhow::Result<Value> {
+    async fn post(&self, path: &str, body: &Value, status: u16) -> anyhow::Result<Value> {
         let body = body.to_string();
         let mut request = head("POST", path, &self.token, "application/json", body.len());
         request.extend_from_slice(body.as_bytes());
-        let answer = self.connection.exchange(&request).await?;
+        let mut connection = Connection::open(self.address).await?;
+        let answer = connection.exchange(&request).await?;
         ensure!(answer.status == status, "POST {path} answered {}: {}", answer.status, answer.text());
         Ok(serde_json::from_slice(answer.body)?)
     }

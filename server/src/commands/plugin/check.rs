@@ -29,7 +29,7 @@ pub fn run(file: &Path, tables: &Tables) -> anyhow::Result<ExitCode> {
         Surface::Device => "decodes the payloads of a device",
         Surface::Hub => "splits the uplinks of a hub",
     };
-    println!("contract    {surface}");
+    println!("contract    {}, {surface}", decoder.contract());
     for model in &manifest.models {
         let channels = if model.channels.is_empty() { "any channel".to_owned() } else { model.channels.join(", ") };
         println!("model       {} ({}), {channels}", model.name, model.title);

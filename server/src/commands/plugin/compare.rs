@@ -1,6 +1,6 @@
 //! Compares FHIR Observations with what a vector expects of them.
 //!
-//! Compared are LOINC (or MDC) code, value, unit, comparator, reason of absence, components, effective time and period, the
+//! Compared are LOINC (or MDC) code, value, samples, unit, comparator, reason of absence, components, effective time and period, the
 //! device's own time, and the number of Observations. Numbers are compared as numbers here, because vectors come from many
 //! sources that write 70 and 70.0 alike; this is the one place that makes floats of them, and nothing is kept of it.
 
@@ -132,12 +132,29 @@ fn value_differences(wanted: &Value, found: &Value, tolerance: f64) -> Vec<Strin
             differences.push(format!("the {field} is {}, expected {wanted}", got.map_or("absent".to_owned(), plain)));
         }
     }
+    differences.extend(wave_differences(wanted, found));
     if let Some(reason) = wanted.get("dataAbsentReason").map(plain)
         && found.pointer("/dataAbsentReason/coding/0/code").map(plain).as_deref() != Some(&reason)
     {
         differences.push(format!("the value is not absent because of {reason}"));
     }
     differences
+}
+
+/// Members of `valueSampledData` that are expected, as text; `unit` and `origin` are those of its origin.
+fn wave_differences(wanted: &Value, found: &Value) -> Vec<String> {
+    let members = wanted.get("sampledData").and_then(Value::as_object).into_iter().flatten();
+    let differences = members.filter_map(|(name, wanted)| {
+        let place = match name.as_str() {
+            "unit" => "/valueSampledData/origin/code".to_owned(),
+            "origin" => "/valueSampledData/origin/value".to_owned(),
+            name => format!("/valueSampledData/{name}"),
+        };
+        let got = found.pointer(&place).map(plain);
+        (got.as_deref() != Some(plain(wanted).as_str()))
+            .then(|| format!("{name} of the samples is {}, expected {}", got.unwrap_or_default(), plain(wanted)))
+    });
+    differences.collect()
 }
 
 /// For formats that are one number: its digits with their precision, or why there is none.

@@ -1,5 +1,4 @@
-//! `afferent plugin`: makes, builds and tries decoders without a server and without a database. `upload` belongs beside `pack`
-//! (project.rs): it sends what `pack` built to the registry.
+//! `afferent plugin`: makes, builds and tries decoders without a server and without a database, and sends them to one.
 
 mod check;
 mod compare;
@@ -7,6 +6,7 @@ mod expected;
 mod project;
 mod test;
 mod try_out;
+mod upload;
 mod vectors;
 
 use std::path::PathBuf;
@@ -27,6 +27,18 @@ pub struct PluginArgs {
 
 #[derive(Debug, Subcommand)]
 enum PluginCommand {
+    #[command(flatten)]
+    Here(HereCommand),
+    /// Upload a component to a server's registry, where it becomes a draft.
+    ///
+    ///   afferent plugin upload scale.wasm --server URL --token-file token
+    #[command(verbatim_doc_comment)]
+    Upload(upload::UploadArgs),
+}
+
+/// What needs no server.
+#[derive(Debug, Subcommand)]
+enum HereCommand {
     /// Make a project for a decoder: a table (no code), Rust or JavaScript, with an example device, vectors and the next steps.
     ///
     /// `afferent plugin new acme-scale` makes a directory acme-scale. docs/vendor-guide.md goes from there to a decoded reading
@@ -93,18 +105,22 @@ enum PluginCommand {
 /// # Errors
 /// A file that cannot be read, or a built-in decoder that is refused.
 pub async fn run(args: PluginArgs, config: Config) -> anyhow::Result<ExitCode> {
+    let command = match args.command {
+        PluginCommand::Upload(args) => return upload::run(args).await,
+        PluginCommand::Here(command) => command,
+    };
     // Loading and running decoders is CPU work for seconds: it does not belong on a thread that drives others.
-    tokio::task::spawn_blocking(move || match args.command {
-        PluginCommand::New(args) => project::new(&args),
-        PluginCommand::Pack { dir } => project::pack(&dir),
-        PluginCommand::Test(args) => test::run(&args, &Tables::load()?),
-        PluginCommand::Try(args) => try_out::run(&args, &Tables::load()?),
-        PluginCommand::Vectors { file, json, quiet } => {
+    tokio::task::spawn_blocking(move || match command {
+        HereCommand::New(args) => project::new(&args),
+        HereCommand::Pack { dir } => project::pack(&dir),
+        HereCommand::Test(args) => test::run(&args, &Tables::load()?),
+        HereCommand::Try(args) => try_out::run(&args, &Tables::load()?),
+        HereCommand::Vectors { file, json, quiet } => {
             let tables = Tables::load()?;
             vectors::run(&open(&config, &tables)?, &tables, &file, vectors::Style::of(json, quiet))
         }
-        PluginCommand::List => list(&open(&config, &Tables::load()?)?),
-        PluginCommand::Check { file } => check::run(&file, &Tables::load()?),
+        HereCommand::List => list(&open(&config, &Tables::load()?)?),
+        HereCommand::Check { file } => check::run(&file, &Tables::load()?),
     })
     .await?
 }

@@ -19,7 +19,7 @@ use tokio_util::sync::CancellationToken;
 use super::database::Database;
 use crate::app::{self, App};
 use crate::config::Config;
-use crate::{forward, ingest};
+use crate::{fleet, forward, ingest};
 
 /// How long an address in use is waited for.
 const BIND_TRIES: u32 = 15;
@@ -84,6 +84,8 @@ async fn serve(
     work.spawn(ingest::run_live_shadows(Arc::clone(&app), stop.clone()));
     work.spawn(ingest::run_joins(Arc::clone(&app), stop.clone()));
     work.spawn(ingest::run_claims(Arc::clone(&app), stop.clone()));
+    work.spawn(fleet::follow_registry(Arc::clone(&app), stop.clone()));
+    work.spawn(ingest::run_pulls(Arc::clone(&app), stop.clone()));
     work.spawn(maintenance::run(Arc::clone(&app), stop.clone()));
     let mqtt = tokio::spawn(ingest::run_mqtt(Arc::clone(&app), stop.clone()));
 

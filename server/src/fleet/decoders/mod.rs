@@ -1,13 +1,17 @@
-//! Which decoder serves which device model: loaded once at start, kept in memory, recorded in the database.
+//! Which decoder serves which device model: an immutable picture in memory, replaced as a whole when the registry says so
+//! ([`LiveDecoders`]).
 //!
-//! Decoders come from two places: those built into the server, and `*.wasm` of `decoder_dir`. One that is built in and
-//! does not load stops the server; one of the directory that does not load is refused, logged and shown with its reason.
+//! Decoders come from three places: those built into the server, `*.wasm` of `decoder_dir`, and what was uploaded. One that
+//! is built in and does not load stops the server; one of the directory that does not load is refused, logged and shown
+//! with its reason.
 //!
-//! Two decoders of one name are versions of one thing: the newer serves, so that a file can replace what is built in.
+//! Two decoders of one name are versions of one thing. Where somebody activated a version, that one serves; else the newest
+//! of those that came with the server, so that a file can replace what is built in.
 //! Two decoders of different names cannot serve one model: the one that came first keeps it (built-in before the
 //! directory, files by name), and the other is refused as a whole, because half a decoder would surprise.
 
 mod channel;
+mod live;
 mod version;
 mod words;
 
@@ -18,15 +22,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
-use db::Db;
 use fhir_model::units::Units;
 use fhir_model::vitals::Vitals;
 use plugin_host::{Decoder, HostError, Limits, LoadError, Model, PluginHost, Surface};
 
-use super::store;
-use crate::config::Config;
-use crate::error::Error;
-
+pub use live::{LiveDecoders, Registered, follow as follow_registry};
 pub use words::allowed_words;
 
 mod bundled {
@@ -45,6 +45,20 @@ pub enum Origin {
     Bundled,
     /// A file of `decoder_dir`.
     Directory,
+    /// Uploaded to the registry.
+    Registry,
+}
+
+impl Origin {
+    /// As stored.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Bundled => "bundled",
+            Self::Directory => "directory",
+            Self::Registry => "registry",
+        }
+    }
 }
 
 /// A decoder that was loaded.
@@ -89,6 +103,20 @@ pub struct Binding {
 }
 
 impl Binding {
+    /// A certain decoder, whether or not it serves the model.
+    ///
+    /// # Errors
+    /// [`Unbound`] when the decoder has no such model of devices, or the model no such channel.
+    pub fn of_version(decoder: &Arc<Decoder>, model: &str, channel: &str) -> Result<Self, Unbound> {
+        let known = decoder.manifest().models.iter().find(|known| known.name == model);
+        let known = known.filter(|_| decoder.surface() == Surface::Device).ok_or_else(|| Unbound {
+            reason: "model-without-decoder",
+            detail: format!("This version has no model `{model}` of a device."),
+        })?;
+        let channel = bind_channel(known, channel)?;
+        Ok(Self { decoder: Arc::clone(decoder), model: model.to_owned(), channel })
+    }
+
     /// The decoder's name, for provenance.
     #[must_use]
     pub fn decoder_name(&self) -> &str {
@@ -127,25 +155,13 @@ impl std::fmt::Display for Unbound {
 /// Which decoder serves which model.
 #[derive(Debug)]
 pub struct Decoders {
-    host: PluginHost,
+    host: Arc<PluginHost>,
     loaded: Vec<LoadedDecoder>,
     refused: Vec<RefusedDecoder>,
     models: BTreeMap<String, ServedModel>,
 }
 
 impl Decoders {
-    /// Loads the decoders that the configuration names and records them in the database, so that devices can refer to
-    /// models, and provenance can be read later.
-    ///
-    /// # Errors
-    /// As [`Decoders::open`], and the database's error.
-    pub async fn load(config: &Config, db: &Db, units: &Units, vitals: &Vitals) -> anyhow::Result<Self> {
-        let cache_dir = config.data_dir.join(COMPILED_DECODERS);
-        let decoders = Self::open(Some(cache_dir), config.decoder_dir.as_deref(), units, vitals)?;
-        decoders.register(db).await?;
-        Ok(decoders)
-    }
-
     /// Starts the sandbox and loads what is built in and what the directory holds. Compiled decoders are kept in
     /// `cache_dir`. Synchronous: compiling takes 50 ms a decoder, so that a server calls it before it serves.
     ///
@@ -166,7 +182,8 @@ impl Decoders {
             }
             other => other?,
         };
-        let mut decoders = Self { host, loaded: Vec::new(), refused: Vec::new(), models: BTreeMap::new() };
+        let mut decoders =
+            Self { host: Arc::new(host), loaded: Vec::new(), refused: Vec::new(), models: BTreeMap::new() };
         for ((name, _), loaded) in bundled::BUNDLED.iter().zip(load_side_by_side(&decoders.host, bundled::BUNDLED)) {
             let admitted = loaded
                 .map_err(anyhow::Error::from)
@@ -181,8 +198,61 @@ impl Decoders {
 
     /// The sandbox, to try a decoder that is not registered.
     #[must_use]
-    pub fn host(&self) -> &PluginHost {
+    pub fn host(&self) -> &Arc<PluginHost> {
         &self.host
+    }
+
+    /// These decoders, which came with the server, and what the registry says of them and of others.
+    ///
+    /// What somebody activated takes its models first, whatever came with a newer server: an upgrade changes nothing that a
+    /// person chose. What remains is served as without a registry.
+    #[must_use]
+    pub fn with_registry(&self, registered: Vec<Registered>) -> Self {
+        let mut decoders = Self {
+            host: Arc::clone(&self.host),
+            loaded: Vec::new(),
+            refused: self.refused.clone(),
+            models: BTreeMap::new(),
+        };
+        let is_pinned =
+            |name: &str| registered.iter().any(|entry| entry.serves && entry.decoder.manifest().name == name);
+        for entry in registered.iter().filter(|entry| entry.serves) {
+            decoders.serve(&entry.decoder);
+        }
+        for entry in &self.loaded {
+            let manifest = entry.decoder.manifest();
+            let serves = match is_pinned(&manifest.name) {
+                true => registered.iter().any(|other| other.serves && other.is(&entry.decoder)),
+                false => entry.serves,
+            };
+            if serves {
+                decoders.serve(&entry.decoder);
+            }
+            decoders.loaded.push(LoadedDecoder { serves, ..entry.clone() });
+        }
+        for entry in registered {
+            if !self.loaded.iter().any(|local| entry.is(&local.decoder)) {
+                let Registered { decoder, origin, serves } = entry;
+                decoders.loaded.push(LoadedDecoder { decoder, origin, serves });
+            }
+        }
+        decoders
+    }
+
+    /// Takes the models of a decoder that nobody else serves.
+    fn serve(&mut self, decoder: &Arc<Decoder>) {
+        for model in &decoder.manifest().models {
+            let served = ServedModel { model: model.clone(), decoder: Arc::clone(decoder) };
+            let first = self.models.entry(model.name.clone()).or_insert(served);
+            if first.decoder.manifest().name != decoder.manifest().name {
+                tracing::warn!(
+                    model = model.name,
+                    decoder = decoder.manifest().name,
+                    serves = first.decoder.manifest().name,
+                    "two decoders know a model; the one that was activated serves it"
+                );
+            }
+        }
     }
 
     /// Every decoder that was loaded, in the order of loading.
@@ -283,33 +353,6 @@ impl Decoders {
         self.models.get(model).map_or(&[], |served| &served.decoder.manifest().extra)
     }
 
-    /// Writes decoders and models to the database.
-    async fn register(&self, db: &Db) -> Result<(), Error> {
-        let mut transaction = db.begin_platform().await?;
-        // Sorted, so that two processes that start at the same time take the rows in the same order.
-        let mut loaded: Vec<_> = self.loaded.iter().collect();
-        loaded.sort_by(|a, b| {
-            let (a, b) = (a.decoder.manifest(), b.decoder.manifest());
-            (&a.name, &a.version).cmp(&(&b.name, &b.version))
-        });
-        for entry in loaded {
-            let before = store::decoder::upsert_decoder(&mut transaction, &entry.decoder, entry.origin).await?;
-            if before.is_some_and(|hash| hash != entry.decoder.content_hash()) {
-                let manifest = entry.decoder.manifest();
-                tracing::warn!(
-                    decoder = manifest.name,
-                    version = manifest.version,
-                    "a decoder changed without a new version: replays may differ from what it made before"
-                );
-            }
-        }
-        for served in self.models.values() {
-            store::decoder::upsert_model(&mut transaction, served).await?;
-        }
-        transaction.commit().await?;
-        Ok(())
-    }
-
     /// Reads the directory's files by name; only the directory itself must be readable.
     fn load_directory(&mut self, directory: &Path) -> anyhow::Result<()> {
         let entries = std::fs::read_dir(directory)
@@ -394,14 +437,14 @@ fn one_line(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-/// The channel as the model declares it.
-/// A day at most: a window is for retransmissions.
+/// What a manifest says of a model's window. A day at most: a window is for retransmissions.
 fn repeat_window(extra: &[plugin_host::NameValue], model: &str) -> Option<Duration> {
     let said = extra.iter().find(|pair| pair.name.strip_prefix("repeat-window/") == Some(model))?;
     let seconds: u64 = said.value.parse().ok()?;
     Some(Duration::from_secs(seconds.min(86_400)))
 }
 
+/// The channel as the model declares it.
 fn bind_channel(model: &Model, sent: &str) -> Result<String, Unbound> {
     let sent = sent.trim();
     match (model.channels.as_slice(), sent) {

@@ -4,7 +4,8 @@
 use chrono::TimeDelta;
 use db::{FeedId, HubId, TenantScope};
 
-use super::model::{Authentication, Challenge, FeedSecrets};
+use super::authorization::{Account, try_refused_again};
+use super::model::{Authentication, Challenge, FeedClient, FeedSecrets, check_client_secret};
 use super::register::choose_secret;
 use super::store::{self, FeedChanges, FeedRow};
 use crate::app::App;
@@ -13,6 +14,7 @@ use crate::fleet::model::Checks;
 use crate::fleet::store::activation::{close_activation, open_activation};
 use crate::fleet::store::hub::{HubChanges, HubRow, lock_carrier, set_hub_active, update_hub};
 use crate::identity::SourceKind;
+use crate::wiring;
 
 /// The secret before may hold for a week at most after a new one is set.
 const LONGEST_OVERLAP: u32 = 7 * 24 * 3600;
@@ -28,6 +30,8 @@ pub struct FeedChange {
     pub authentication: Option<Authentication>,
     /// What a GET or HEAD is answered with.
     pub challenge: Option<Challenge>,
+    /// Our client at the vendor's API, with its secret.
+    pub client: Option<(FeedClient, String)>,
 }
 
 /// Changes it.
@@ -56,12 +60,19 @@ pub async fn change(
     if !wrong.is_empty() {
         return Err(Error::fields(wrong));
     }
+    let is_announced_elsewhere = change.authentication.is_some();
     let authentication = change.authentication.map(serde_json::to_value).transpose().map_err(Error::internal)?;
     let challenge = change.challenge.map(serde_json::to_value).transpose().map_err(Error::internal)?;
     let mut transaction = scope.begin(&app.db).await?;
     let (feed, _) = lock(&mut transaction, scope, id).await?;
-    let changes = FeedChanges { authentication, challenge, secrets_sealed: None };
+    let mut changes = FeedChanges { authentication, challenge, ..FeedChanges::default() };
+    if let Some((client, secret)) = change.client {
+        set_client(app, &mut transaction, &feed, &mut changes, client, secret).await?;
+    }
     store::update_feed(&mut transaction, feed.tenant_id, id, changes).await?;
+    if is_announced_elsewhere {
+        wiring::feed_address_changed(app, &mut transaction, feed.tenant_id, id).await?;
+    }
     let changes = HubChanges {
         name: change.name,
         time_zone: change.time_zone,
@@ -72,6 +83,38 @@ pub async fn change(
     let changed = find(&mut transaction, scope, id).await?;
     transaction.commit().await?;
     Ok(changed)
+}
+
+/// Sets our client at the vendor's API. Tokens that were refused may have been so because of the one before: they are tried
+/// again.
+async fn set_client(
+    app: &App,
+    conn: &mut diesel_async::AsyncPgConnection,
+    feed: &FeedRow,
+    changes: &mut FeedChanges,
+    client: FeedClient,
+    secret: String,
+) -> Result<(), Error> {
+    let mut wrong = Vec::new();
+    client.check(app, app.feed_formats.find(&feed.format), &mut wrong).await;
+    check_client_secret(&secret, &mut wrong);
+    if !wrong.is_empty() {
+        return Err(Error::fields(wrong));
+    }
+    let mut secrets = super::open_secrets(app, feed)?.ok_or_else(|| {
+        Error::conflict(
+            "feed.secret-lost",
+            "The feed's secret is lost with its key. Set one first (POST /feeds/{feed}/secret).",
+        )
+    })?;
+    secrets.client = Some(secret);
+    changes.secrets_sealed = Some(super::seal_secrets(app, feed.tenant_id, feed.id, &secrets)?);
+    changes.client = Some(serde_json::to_value(client).map_err(Error::internal)?);
+    for external in try_refused_again(conn, feed.tenant_id, feed.id, app.clock.now()).await? {
+        let of = Account { tenant: feed.tenant_id, feed: feed.id, external: &external };
+        wiring::account_authorized(app, conn, of, None).await?;
+    }
+    Ok(())
 }
 
 /// Sets another secret; the one before holds for `overlap` seconds more. Answers the secret when it was made here.
@@ -92,14 +135,17 @@ pub async fn rotate(
     let now = app.clock.now();
     let mut transaction = scope.begin(&app.db).await?;
     let (feed, _) = lock(&mut transaction, scope, id).await?;
-    let before = super::open_secrets(app, &feed)?.filter(|_| overlap > 0);
+    let before = super::open_secrets(app, &feed)?;
+    let client = before.as_ref().and_then(|before| before.client.clone());
+    let before = before.filter(|_| overlap > 0);
     let until = now + TimeDelta::seconds(i64::from(overlap));
-    let secrets = FeedSecrets { current: secret, previous: before.map(|before| (before.current, until)) };
+    let secrets = FeedSecrets { current: secret, previous: before.map(|before| (before.current, until)), client };
     let sealed = super::seal_secrets(app, feed.tenant_id, id, &secrets)?;
     let changes = FeedChanges { secrets_sealed: Some(sealed), ..FeedChanges::default() };
     store::update_feed(&mut transaction, feed.tenant_id, id, changes).await?;
     let changes = HubChanges { updated_at: Some(now), ..HubChanges::default() };
     update_hub(&mut transaction, feed.tenant_id, HubId::from(id), changes).await?;
+    wiring::feed_address_changed(app, &mut transaction, feed.tenant_id, id).await?;
     transaction.commit().await?;
     tracing::info!(tenant.id = %feed.tenant_id, feed.id = %id, "a feed's secret was changed");
     Ok(shown)

@@ -34,6 +34,17 @@ pub struct FeedFormat {
     /// A pointer that marks an item which announces data and has none.
     #[serde(default)]
     pub announcement: Option<String>,
+    /// The API from which announced data is fetched, where the server can.
+    #[serde(default)]
+    pub api: Option<VendorApi>,
+}
+
+/// A vendor's API that the server calls.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum VendorApi {
+    /// Withings Health Data API.
+    Withings,
 }
 
 /// How a payload is cut into items.

@@ -9,8 +9,10 @@ use utoipa::{IntoParams, ToSchema};
 use utoipa_actix_web::service_config::ServiceConfig;
 use uuid::Uuid;
 
+use super::authorization::{AccountRow, OAuthTokens, list_accounts};
 use super::change::{self, FeedChange as Change};
-use super::model::{Authentication, Challenge};
+use super::consent::redirect_url;
+use super::model::{Authentication, Challenge, FeedClient, withings_api, withings_authorize};
 use super::register::{self, NewFeed as Wish};
 use super::store::{self, FeedRow};
 use super::{find_feed_in, link};
@@ -37,6 +39,7 @@ pub fn routes(config: &mut ServiceConfig) {
         .service(list_feed_accounts)
         .service(link_feed_account)
         .service(unlink_feed_account);
+    super::consent::api_routes(config);
 }
 
 /// A vendor's cloud that posts what many devices or accounts measured.
@@ -57,6 +60,12 @@ pub struct Feed {
     pub authentication: Authentication,
     /// What a GET or HEAD is answered with.
     pub challenge: Challenge,
+    /// Our client at the vendor's API; its secret is not shown.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub client: Option<FeedClient>,
+    /// What has to be registered at the vendor as callback URL of that client.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub redirect_url: Option<String>,
     /// Where the vendor posts to.
     pub url: String,
     /// IANA zone of local times, when it differs from the tenant's.
@@ -91,10 +100,34 @@ pub struct NewFeed {
     pub challenge: Challenge,
     /// The secret, where the vendor chose it: 8 to 500 visible characters. One is made and shown once when it is absent.
     pub secret: Option<String>,
+    /// Our client at the vendor's API, where it notifies and the data is fetched (Withings).
+    pub client: Option<NewFeedClient>,
     /// IANA zone of local times, when it differs from the tenant's.
     pub time_zone: Option<String>,
     /// Whether its posts are taken at once.
     pub active: bool,
+}
+
+/// Our client at a vendor's API.
+#[derive(Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct NewFeedClient {
+    /// Our client id there.
+    pub client_id: String,
+    /// Our client secret there. Kept sealed, never shown.
+    pub client_secret: String,
+    /// The address of the API: `https://wbsapi.withings.net` when absent.
+    pub api_url: Option<String>,
+    /// Where owners consent: `https://account.withings.com/oauth2_user/authorize2` when absent.
+    pub authorize_url: Option<String>,
+}
+
+impl NewFeedClient {
+    fn into_client(self) -> (FeedClient, String) {
+        let api_url = self.api_url.unwrap_or_else(withings_api);
+        let authorize_url = self.authorize_url.unwrap_or_else(withings_authorize);
+        (FeedClient { client_id: self.client_id, api_url, authorize_url }, self.client_secret)
+    }
 }
 
 /// What may change. What is left out stays.
@@ -111,6 +144,8 @@ pub struct FeedChange {
     pub authentication: Option<Authentication>,
     /// What a GET or HEAD is answered with.
     pub challenge: Option<Challenge>,
+    /// Our client at the vendor's API, all of it.
+    pub client: Option<NewFeedClient>,
 }
 
 /// Another secret.
@@ -148,16 +183,34 @@ pub struct FeedAccount {
     /// background, in their order.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub claimed: Option<usize>,
+    /// Whether its data may be fetched, where the vendor only announces it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub authorization: Option<AccountAuthorization>,
+}
+
+/// What an account's owner consented to.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct AccountAuthorization {
+    /// `granted`; `refused`: the vendor does not take the tokens any more, and the owner has to consent again.
+    pub state: String,
+    /// Why the tokens are not taken.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// When the vendor took the tokens last.
+    pub valid_at: DateTime<Utc>,
 }
 
 /// Which device a vendor means.
-#[derive(Debug, Deserialize, ToSchema)]
+#[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct NewFeedAccount {
     /// How the vendor names the device or account: 1 to 128 characters.
     pub external_id: String,
     /// A device of the feed's tenant.
     pub device: DeviceId,
+    /// The account's tokens, where its data is fetched. Kept sealed, never shown.
+    pub tokens: Option<OAuthTokens>,
 }
 
 /// What the list is narrowed to.
@@ -182,6 +235,8 @@ fn view(app: &App, (feed, hub): (FeedRow, HubRow)) -> Result<Feed, Error> {
         format: feed.format,
         authentication: serde_json::from_value(feed.authentication).map_err(Error::internal)?,
         challenge: serde_json::from_value(feed.challenge).map_err(Error::internal)?,
+        redirect_url: feed.client.is_some().then(|| redirect_url(app, feed.id)),
+        client: feed.client.map(serde_json::from_value).transpose().map_err(Error::internal)?,
         url: format!("{}/ingest/v1/feeds/{}", app.public_url, feed.id),
         time_zone: hub.time_zone,
         active: hub.active,
@@ -197,7 +252,15 @@ fn account(row: PairingRow, claimed: usize) -> FeedAccount {
         device: row.device_id,
         linked_at: row.paired_at,
         claimed: (claimed > 0).then_some(claimed),
+        authorization: None,
     }
+}
+
+fn with_authorization(mut account: FeedAccount, authorized: &[AccountRow]) -> FeedAccount {
+    let of = authorized.iter().find(|row| Some(&row.external_id) == account.external_id.as_ref());
+    account.authorization =
+        of.cloned().map(|row| AccountAuthorization { state: row.state, reason: row.reason, valid_at: row.valid_at });
+    account
 }
 
 /// Create a feed
@@ -215,6 +278,7 @@ async fn create_feed(caller: Caller, app: AppData, body: Json<NewFeed>) -> ApiRe
         authentication: wish.authentication,
         challenge: wish.challenge,
         secret: wish.secret,
+        client: wish.client.map(NewFeedClient::into_client),
         time_zone: wish.time_zone,
         active: wish.active,
     };
@@ -265,6 +329,7 @@ async fn update_feed(caller: Caller, app: AppData, id: Path<FeedId>, body: Json<
         time_zone: wish.time_zone,
         authentication: wish.authentication,
         challenge: wish.challenge,
+        client: wish.client.map(NewFeedClient::into_client),
     };
     Ok(Json(view(&app, change::change(&app, &scope, *id, wish).await?)?))
 }
@@ -356,8 +421,10 @@ async fn list_feed_accounts(
     let hub = find_feed_in(&mut transaction, &scope, *id).await?;
     let after = DeviceId(page.after());
     let rows = list_pairings(&mut transaction, hub.tenant_id, HubId::from(*id), after, limit + 1).await?;
+    let externals: Vec<String> = rows.iter().filter_map(|row| row.address.clone()).collect();
+    let authorized = list_accounts(&mut transaction, hub.tenant_id, *id, &externals).await?;
     transaction.commit().await?;
-    let items = rows.into_iter().map(|row| account(row, 0)).collect();
+    let items = rows.into_iter().map(|row| with_authorization(account(row, 0), &authorized)).collect();
     Ok(Json(Page::from_rows(items, limit, |account: &FeedAccount| account.device.0)))
 }
 
@@ -376,7 +443,7 @@ async fn link_feed_account(
 ) -> ApiResult<HttpResponse> {
     let scope = reach_to_change(&caller, &app, "feed").await?;
     let wish = body.into_inner();
-    let (row, claimed) = link::link(&app, &scope, *id, wish.device, &wish.external_id).await?;
+    let (row, claimed) = link::link(&app, &scope, *id, wish.device, &wish.external_id, wish.tokens.as_ref()).await?;
     Ok(created(format!("/api/v1/feeds/{id}/accounts"), account(row, claimed)))
 }
 

@@ -4,33 +4,47 @@ use std::collections::BTreeSet;
 
 use db::{DeviceId, FeedId, HubId, TenantId, TenantScope};
 
+use diesel_async::AsyncPgConnection;
+
 use super::FeedFormat;
+use super::authorization::{self, Account, OAuthTokens};
 use super::store::{self, Candidate};
 use crate::app::App;
 use crate::error::Error;
 use crate::fleet::enrolment_ended;
 use crate::fleet::model::{Checks, DeviceIdentifier, normal_address};
 use crate::fleet::store::device::lock_device;
-use crate::fleet::store::hub::{PairingRow, delete_pairing, find_paired_devices, lock_carrier, upsert_pairing};
+use crate::fleet::store::hub::{
+    PairingRow, delete_pairing, find_paired_devices, find_pairing, lock_carrier, upsert_pairing,
+};
 use crate::wiring;
 
 /// Links a vendor's id with a device of the feed's tenant, or changes it. What the feed brought under that id before is
-/// claimed with it, and decoded in the background; answers how many items that is.
+/// claimed with it, and decoded in the background; answers how many items that is. With `tokens`, what the vendor announced
+/// of the account is fetched.
 ///
 /// # Errors
-/// 404 when either is not there; 409 when the id is another device's, or the device's enrolment has ended; 422 for an id
-/// that cannot be one.
+/// 404 when either is not there; 409 when the id is another device's, the device's enrolment has ended, or `tokens` are of
+/// another account than the device stands for; 422 for an id that cannot be one.
 pub async fn link(
     app: &App,
     scope: &TenantScope,
     feed: FeedId,
     device: DeviceId,
     external: &str,
+    tokens: Option<&OAuthTokens>,
 ) -> Result<(PairingRow, usize), Error> {
     let external = normal_address(external);
     let mut checks = Checks::default();
     checks.name("/externalId", &external);
     checks.finish()?;
+    let mut wrong = Vec::new();
+    if let Some(tokens) = tokens {
+        tokens.check(&mut wrong);
+    }
+    if !wrong.is_empty() {
+        return Err(Error::fields(wrong));
+    }
     let mut transaction = scope.begin(&app.db).await?;
     // Locked: what arrives meanwhile either sees the link or is kept before it, and claimed by it.
     let hub = lock_carrier(&mut transaction, &scope.tenants(), HubId::from(feed))
@@ -50,6 +64,10 @@ pub async fn link(
             "This external id is linked with another device of the feed. Part them first (DELETE /feeds/{feed}/accounts/{device}).",
         ));
     }
+    if let Some(tokens) = tokens {
+        may_be_fetched(&mut transaction, hub.tenant_id, feed, device, &external).await?;
+        authorize(app, &mut transaction, Account { tenant: hub.tenant_id, feed, external: &external }, tokens).await?;
+    }
     let now = app.clock.now();
     let row = upsert_pairing(&mut transaction, hub.tenant_id, hub.id, device, Some(&external), now).await?;
     let claimed = wiring::hub_device_paired(&mut transaction, hub.tenant_id, hub.id, device, &external).await?;
@@ -57,7 +75,43 @@ pub async fn link(
     Ok((row, claimed))
 }
 
-/// Parts a device from a feed: what the vendor sends of it from now on is kept as unclaimed.
+/// Whether an account's data may be fetched for a device: the feed can, and the device stands for no other account. Another
+/// person's account may be meant then, and readings would come under the wrong one.
+async fn may_be_fetched(
+    conn: &mut AsyncPgConnection,
+    tenant: TenantId,
+    feed: FeedId,
+    device: DeviceId,
+    external: &str,
+) -> Result<(), Error> {
+    let can = store::find_feed(conn, &[tenant], feed).await?.is_some_and(|(row, _)| row.client.is_some());
+    if !can {
+        return Err(Error::field("/tokens", "this feed has no client at a vendor's API: set it first"));
+    }
+    let linked = find_pairing(conn, tenant, HubId::from(feed), device).await?.and_then(|row| row.address);
+    if linked.is_some_and(|known| known != external) {
+        return Err(Error::conflict(
+            "feed.other-account",
+            "The device stands for another account of the feed. Part them first (DELETE /feeds/{feed}/accounts/{device}), if that is meant.",
+        ));
+    }
+    Ok(())
+}
+
+/// Stores an account's tokens; what was announced of it, or missed, is fetched.
+async fn authorize(
+    app: &App,
+    conn: &mut AsyncPgConnection,
+    of: Account<'_>,
+    tokens: &OAuthTokens,
+) -> Result<(), Error> {
+    let missed_since = authorization::grant(app, conn, of, tokens).await?;
+    wiring::account_authorized(app, conn, of, missed_since).await?;
+    Ok(())
+}
+
+/// Parts a device from a feed: what the vendor sends of it from now on is kept as unclaimed. An account's tokens are
+/// forgotten: its owner consented to this.
 ///
 /// # Errors
 /// 404 when they are not linked.
@@ -67,6 +121,12 @@ pub async fn unlink(app: &App, scope: &TenantScope, feed: FeedId, device: Device
         .await?
         .filter(|row| row.kind == store::KIND)
         .ok_or_else(|| Error::not_found("feed"))?;
+    let linked = find_pairing(&mut transaction, hub.tenant_id, hub.id, device).await?.and_then(|row| row.address);
+    if let Some(external) = linked {
+        let of = Account { tenant: hub.tenant_id, feed, external: &external };
+        authorization::forget(&mut transaction, of).await?;
+        wiring::account_parted(&mut transaction, of).await?;
+    }
     if !delete_pairing(&mut transaction, hub.tenant_id, hub.id, device).await? {
         return Err(Error::not_found("account of this feed"));
     }
@@ -103,7 +163,7 @@ pub async fn link_known(
     transaction.commit().await?;
     for id in open {
         if let Some(device) = only_one(format, id, &candidates) {
-            match link(app, &scope, feed, device, id).await {
+            match link(app, &scope, feed, device, id, None).await {
                 Ok(_) => {
                     tracing::info!(tenant.id = %tenant, feed.id = %feed, device.id = %device, "a device was linked with a feed by its identifiers")
                 }

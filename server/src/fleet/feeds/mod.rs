@@ -1,29 +1,36 @@
 //! Feeds: vendors' clouds, each of which speaks with one credential for many devices or accounts.
 //!
-//! Owns `feed`. A feed is also a row of `hub` (kind `feed`): its name, zone, activity, and the links of the vendor's ids to
-//! devices in `hub_device` are as a hub's, so that what it carries goes the same way (decision 0020). Invariants: secrets
-//! are sealed, and shown once when they are made here; a feed is never removed, only deactivated.
+//! Owns `feed`, `feed_authorization` and `feed_consent`. A feed is also a row of `hub` (kind `feed`): its name, zone, activity,
+//! and the links of the vendor's ids to devices in `hub_device` are as a hub's, so that what it carries goes the same way
+//! (decision 0020). Invariants: secrets are sealed, and shown once when they are made here; a feed is never removed, only
+//! deactivated.
 
+pub mod authorization;
 mod change;
+pub mod consent;
 mod formats;
 mod http;
 mod link;
 mod model;
 mod register;
 mod store;
+pub mod withings;
 
 use db::{FeedId, TenantScope};
 
-pub use formats::{FeedFormat, FeedFormats, Shape};
+pub use formats::{FeedFormat, FeedFormats, Shape, VendorApi};
 pub use http::routes;
 pub use link::link_known;
-pub use model::{Authentication, Challenge, FeedSecrets, HmacAlgorithm, SEALED_FEED_SECRETS, SignatureEncoding};
+pub use model::{
+    Authentication, Challenge, FeedClient, FeedSecrets, HmacAlgorithm, SEALED_FEED_SECRETS, SignatureEncoding,
+};
 pub use store::KIND;
 
 use super::HubSnapshot;
 use super::source::snapshot_of_hub;
 use crate::app::App;
 use crate::error::Error;
+use withings::Trouble;
 
 /// A feed as ingest needs it.
 #[derive(Clone)]
@@ -36,6 +43,23 @@ pub struct FeedSnapshot {
     pub challenge: Challenge,
     /// Its secrets; none when the key that sealed them is lost.
     pub secrets: Option<FeedSecrets>,
+    /// How the vendor's API is called, where data is fetched.
+    pub client: Option<FeedClient>,
+}
+
+impl FeedSnapshot {
+    /// How the vendor's API is called: our client there, and its secret.
+    ///
+    /// # Errors
+    /// What has to be set.
+    pub fn api(&self) -> Result<(&FeedClient, &str), Trouble> {
+        let secret = self.secrets.as_ref().and_then(|secrets| secrets.client.as_deref());
+        match (&self.client, secret) {
+            (Some(client), Some(secret)) => Ok((client, secret)),
+            (None, _) => Err(Trouble::Later("the feed has no client at the vendor's API: set it".to_owned())),
+            (_, None) => Err(Trouble::Later("the feed's client secret is missing: set it".to_owned())),
+        }
+    }
 }
 
 /// Reads a feed that somebody names, whoever's it is.
@@ -57,6 +81,7 @@ pub async fn load_feed(app: &App, id: FeedId) -> Result<FeedSnapshot, Error> {
         authentication: serde_json::from_value(feed.authentication.clone()).map_err(Error::internal)?,
         challenge: serde_json::from_value(feed.challenge.clone()).map_err(Error::internal)?,
         secrets: open_secrets(app, &feed)?,
+        client: feed.client.map(serde_json::from_value).transpose().map_err(Error::internal)?,
     })
 }
 

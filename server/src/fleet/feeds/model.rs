@@ -2,8 +2,11 @@
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
+use url::Url;
 use utoipa::ToSchema;
 
+use super::formats::FeedFormat;
+use crate::app::App;
 use crate::error::{Error, FieldError};
 use crate::platform::sealed_column::SealedColumn;
 
@@ -96,6 +99,30 @@ pub enum Challenge {
     },
 }
 
+/// How a vendor's API is called, where it notifies and lets the data be fetched (Withings).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct FeedClient {
+    /// Our client id there.
+    pub client_id: String,
+    /// The address of the API: `https://wbsapi.withings.net` when absent.
+    #[serde(default = "withings_api")]
+    pub api_url: String,
+    /// Where owners consent: `https://account.withings.com/oauth2_user/authorize2` when absent.
+    #[serde(default = "withings_authorize")]
+    pub authorize_url: String,
+}
+
+/// Where Withings' API is.
+pub fn withings_api() -> String {
+    "https://wbsapi.withings.net".to_owned()
+}
+
+/// Where owners of Withings' accounts consent.
+pub fn withings_authorize() -> String {
+    "https://account.withings.com/oauth2_user/authorize2".to_owned()
+}
+
 /// A feed's secrets, inside their seal.
 #[derive(Clone, Serialize, Deserialize)]
 pub struct FeedSecrets {
@@ -104,6 +131,9 @@ pub struct FeedSecrets {
     /// The one before it, and until when that still holds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub previous: Option<(String, DateTime<Utc>)>,
+    /// Our client secret at the vendor's API.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client: Option<String>,
 }
 
 impl FeedSecrets {
@@ -175,6 +205,35 @@ impl Challenge {
     }
 }
 
+impl FeedClient {
+    /// Collects what is wrong with it; its address is one that may be called.
+    pub async fn check(&self, app: &App, format: Option<&FeedFormat>, wrong: &mut Vec<FieldError>) {
+        if format.is_some_and(|format| format.api.is_none()) {
+            wrong.push(problem("/client", "nothing is fetched in this format, so that it has no client"));
+        }
+        if !is_web_address(&self.authorize_url) {
+            wrong.push(problem("/client/authorizeUrl", "the address where owners consent, with http or https"));
+        }
+        if !is_plain(&self.client_id) {
+            wrong.push(problem("/client/clientId", "1 to 100 printable characters"));
+        }
+        let url = Url::parse(&self.api_url).ok().filter(|url| url.query().is_none() && url.fragment().is_none());
+        let Some(url) = url else {
+            wrong.push(problem(
+                "/client/apiUrl",
+                "the address of the vendor's API, such as https://wbsapi.withings.net",
+            ));
+            return;
+        };
+        if let Err(rule) = app.outbound.check(&url).await {
+            let detail = format!(
+                "this is {rule}, which is not reached from here unless the operator lists its network in outbound_allow (AFFERENT_OUTBOUND_ALLOW)"
+            );
+            wrong.push(problem("/client/apiUrl", &detail));
+        }
+    }
+}
+
 /// A secret that a vendor chose.
 ///
 /// # Errors
@@ -184,6 +243,17 @@ pub fn check_secret(secret: &str) -> Result<(), Error> {
         return Ok(());
     }
     Err(Error::field("/secret", "a secret has 8 to 500 visible ASCII characters, without spaces"))
+}
+
+/// The same of our client secret at a vendor's API.
+pub fn check_client_secret(secret: &str, wrong: &mut Vec<FieldError>) {
+    if check_secret(secret).is_err() {
+        wrong.push(problem("/client/clientSecret", "8 to 500 visible ASCII characters, without spaces"));
+    }
+}
+
+fn is_web_address(text: &str) -> bool {
+    Url::parse(text).is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.fragment().is_none())
 }
 
 fn is_plain(text: &str) -> bool {

@@ -2,7 +2,7 @@
 
 use db::{FeedId, HubId, TenantId, TenantScope};
 
-use super::model::{self, Authentication, Challenge, FeedSecrets};
+use super::model::{self, Authentication, Challenge, FeedClient, FeedSecrets};
 use super::store::{self, FeedRow};
 use crate::app::App;
 use crate::error::{Error, FieldError};
@@ -23,6 +23,8 @@ pub struct NewFeed {
     pub challenge: Challenge,
     /// The secret that the vendor chose; one is made when there is none.
     pub secret: Option<String>,
+    /// How the vendor's API is called, with our client secret there.
+    pub client: Option<(FeedClient, String)>,
     /// IANA zone, when it differs from the tenant's.
     pub time_zone: Option<String>,
     /// Whether its posts are taken at once.
@@ -50,6 +52,10 @@ pub async fn register(
     }
     wish.authentication.check(&mut wrong);
     wish.challenge.check(&mut wrong);
+    if let Some((client, secret)) = &wish.client {
+        client.check(app, app.feed_formats.find(&wish.format), &mut wrong).await;
+        model::check_client_secret(secret, &mut wrong);
+    }
     if !wrong.is_empty() {
         return Err(Error::fields(wrong));
     }
@@ -69,7 +75,8 @@ pub async fn register(
         variables_version: 1,
         kind: store::KIND.to_owned(),
     };
-    let secrets = FeedSecrets { current: secret, previous: None };
+    let secrets =
+        FeedSecrets { current: secret, previous: None, client: wish.client.as_ref().map(|(_, secret)| secret.clone()) };
     let feed = FeedRow {
         tenant_id: tenant,
         id,
@@ -77,6 +84,7 @@ pub async fn register(
         authentication: serde_json::to_value(&wish.authentication).map_err(Error::internal)?,
         challenge: serde_json::to_value(&wish.challenge).map_err(Error::internal)?,
         secrets_sealed: Some(super::seal_secrets(app, tenant, id, &secrets)?),
+        client: wish.client.map(|(client, _)| serde_json::to_value(client)).transpose().map_err(Error::internal)?,
     };
     let mut transaction = scope.begin(&app.db).await?;
     insert_hub(&mut transaction, &hub).await?;

@@ -28,6 +28,8 @@ pub struct FeedRow {
     pub challenge: Value,
     /// Its secrets, sealed.
     pub secrets_sealed: Option<Vec<u8>>,
+    /// How the vendor's API is called.
+    pub client: Option<Value>,
 }
 
 /// What changes of a feed; `None` leaves a thing as it is.
@@ -40,6 +42,8 @@ pub struct FeedChanges {
     pub challenge: Option<Value>,
     /// Its secrets, sealed.
     pub secrets_sealed: Option<Vec<u8>>,
+    /// How the vendor's API is called.
+    pub client: Option<Value>,
 }
 
 /// Stores a new feed, whose row in `hub` is there.
@@ -55,7 +59,8 @@ pub async fn update_feed(
     id: FeedId,
     changes: FeedChanges,
 ) -> QueryResult<()> {
-    if changes.authentication.is_none() && changes.challenge.is_none() && changes.secrets_sealed.is_none() {
+    let FeedChanges { authentication, challenge, secrets_sealed, client } = &changes;
+    if authentication.is_none() && challenge.is_none() && secrets_sealed.is_none() && client.is_none() {
         return Ok(());
     }
     diesel::update(feed::table)

@@ -29,6 +29,7 @@ pub fn routes(config: &mut ServiceConfig) {
     hubs::routes(config);
     super::feeds::routes(config);
     super::apps::routes(config);
+    super::plugins::routes(config);
 }
 
 /// A period of activity.

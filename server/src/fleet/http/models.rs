@@ -119,7 +119,7 @@ impl From<&LoadedDecoder> for DecoderVersion {
 #[utoipa::path(tag = "fleet", responses((status = 200, body = DeviceModels), Problems))]
 #[get("/models")]
 async fn list_models(_caller: Caller, app: AppData) -> ApiResult<Json<DeviceModels>> {
-    Ok(Json(DeviceModels { items: app.decoders.models().map(DeviceModel::from).collect() }))
+    Ok(Json(DeviceModels { items: app.decoders.now().models().map(DeviceModel::from).collect() }))
 }
 
 /// List decoders
@@ -129,7 +129,7 @@ async fn list_models(_caller: Caller, app: AppData) -> ApiResult<Json<DeviceMode
 #[get("/decoders")]
 async fn list_decoders(_caller: Caller, app: AppData) -> ApiResult<Json<DecoderVersions>> {
     Ok(Json(DecoderVersions {
-        items: app.decoders.loaded().iter().map(DecoderVersion::from).collect(),
-        refused: app.decoders.refused().to_vec(),
+        items: app.decoders.now().loaded().iter().map(DecoderVersion::from).collect(),
+        refused: app.decoders.now().refused().to_vec(),
     }))
 }

@@ -4,7 +4,7 @@ use db::schema::{decoder, device_model};
 use diesel::prelude::*;
 use diesel::upsert::excluded;
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
-use plugin_host::Decoder;
+use plugin_host::{Decoder, Model};
 
 use crate::fleet::decoders::{Origin, ServedModel};
 
@@ -21,16 +21,12 @@ pub async fn upsert_decoder(
         .first(conn)
         .await
         .optional()?;
-    let origin = match origin {
-        Origin::Bundled => "bundled",
-        Origin::Directory => "directory",
-    };
     diesel::insert_into(decoder::table)
         .values((
             decoder::name.eq(&manifest.name),
             decoder::version.eq(&manifest.version),
             decoder::content_hash.eq(loaded.content_hash()),
-            decoder::origin.eq(origin),
+            decoder::origin.eq(origin.as_str()),
             decoder::vendor.eq(&manifest.vendor),
             decoder::license.eq(&manifest.license),
             decoder::description.eq(&manifest.description),
@@ -52,14 +48,19 @@ pub async fn upsert_decoder(
 
 /// Records a model and the decoder version that it is bound to.
 pub async fn upsert_model(conn: &mut AsyncPgConnection, served: &ServedModel) -> QueryResult<()> {
-    let manifest = served.decoder.manifest();
+    upsert_model_row(conn, &served.model, &served.decoder).await
+}
+
+/// The same of a model that is about to be served.
+pub async fn upsert_model_row(conn: &mut AsyncPgConnection, model: &Model, decoder: &Decoder) -> QueryResult<()> {
+    let manifest = decoder.manifest();
     diesel::insert_into(device_model::table)
         .values((
-            device_model::name.eq(&served.model.name),
-            device_model::title.eq(&served.model.title),
+            device_model::name.eq(&model.name),
+            device_model::title.eq(&model.title),
             device_model::decoder_name.eq(&manifest.name),
             device_model::decoder_version.eq(&manifest.version),
-            device_model::channels.eq(&served.model.channels),
+            device_model::channels.eq(&model.channels),
         ))
         .on_conflict(device_model::name)
         .do_update()

@@ -230,6 +230,23 @@ pub async fn delete_pairings_of(conn: &mut AsyncPgConnection, tenant: TenantId, 
     Ok(())
 }
 
+/// A device's link with a hub.
+pub async fn find_pairing(
+    conn: &mut AsyncPgConnection,
+    tenant: TenantId,
+    hub: HubId,
+    device: DeviceId,
+) -> QueryResult<Option<PairingRow>> {
+    hub_device::table
+        .filter(hub_device::tenant_id.eq(tenant))
+        .filter(hub_device::hub_id.eq(hub))
+        .filter(hub_device::device_id.eq(device))
+        .select(PairingRow::as_select())
+        .first(conn)
+        .await
+        .optional()
+}
+
 /// Devices of a hub after an id.
 pub async fn list_pairings(
     conn: &mut AsyncPgConnection,

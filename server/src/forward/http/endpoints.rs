@@ -186,7 +186,11 @@ fn view(row: EndpointRow) -> Endpoint {
         kind: EndpointKind::Fhir,
         url: row.url,
         auth: AuthView { kind: row.auth_kind },
-        filter: Filter { codes: row.filter_codes, patients: row.filter_patients },
+        filter: Filter {
+            codes: row.filter_codes,
+            except_codes: row.filter_except_codes,
+            patients: row.filter_patients,
+        },
         patient_identifier_system: row.patient_identifier_system,
         create_patients: row.create_patients,
         active: row.active,

@@ -21,6 +21,7 @@ pub(crate) struct EndpointRow {
     pub(crate) auth_sealed: Option<Vec<u8>>,
     pub(crate) active: bool,
     pub(crate) filter_codes: Vec<String>,
+    pub(crate) filter_except_codes: Vec<String>,
     pub(crate) filter_patients: Vec<String>,
     pub(crate) patient_identifier_system: Option<String>,
     pub(crate) create_patients: bool,
@@ -42,6 +43,7 @@ pub(crate) struct EndpointChanges {
     pub(crate) auth_sealed: Option<Option<Vec<u8>>>,
     pub(crate) active: Option<bool>,
     pub(crate) filter_codes: Option<Vec<String>>,
+    pub(crate) filter_except_codes: Option<Vec<String>>,
     pub(crate) filter_patients: Option<Vec<String>>,
     pub(crate) patient_identifier_system: Option<Option<String>>,
     pub(crate) create_patients: Option<bool>,
@@ -83,6 +85,7 @@ pub(crate) async fn insert_endpoint(conn: &mut AsyncPgConnection, row: &Endpoint
             endpoint::auth_sealed.eq(&row.auth_sealed),
             endpoint::active.eq(row.active),
             endpoint::filter_codes.eq(&row.filter_codes),
+            endpoint::filter_except_codes.eq(&row.filter_except_codes),
             endpoint::filter_patients.eq(&row.filter_patients),
             endpoint::patient_identifier_system.eq(&row.patient_identifier_system),
             endpoint::create_patients.eq(row.create_patients),
@@ -124,15 +127,21 @@ pub(crate) async fn find_endpoint(
         .optional()
 }
 
-/// Tenant, endpoint, codes and patients of its filter.
-pub(crate) type FilterRow = (TenantId, EndpointId, Vec<String>, Vec<String>);
+/// Tenant, endpoint, and of its filter codes, unwanted codes, and patients.
+pub(crate) type FilterRow = (TenantId, EndpointId, Vec<String>, Vec<String>, Vec<String>);
 
 /// The filters of all endpoints of some tenants, paused ones too: what comes while one is paused waits for it.
 pub(crate) async fn filters_of(mut conn: &AsyncPgConnection, tenants: &[TenantId]) -> QueryResult<Vec<FilterRow>> {
     endpoint::table
         .filter(endpoint::tenant_id.eq_any(tenants))
         .order(endpoint::id)
-        .select((endpoint::tenant_id, endpoint::id, endpoint::filter_codes, endpoint::filter_patients))
+        .select((
+            endpoint::tenant_id,
+            endpoint::id,
+            endpoint::filter_codes,
+            endpoint::filter_except_codes,
+            endpoint::filter_patients,
+        ))
         .load(&mut conn)
         .await
 }

@@ -45,26 +45,34 @@ pub(crate) struct DueRow {
     pub(crate) wanted_version: i32,
 }
 
-/// The first due deliveries of a lane, in order of their turn.
+/// Bytes of resources after which a Bundle ends: receivers refuse what is too large for them, and a waveform has a megabyte.
+/// The one that goes beyond still belongs to it.
+const BUNDLE_BYTES: i64 = 2 << 20;
+
+/// The first due deliveries of a lane, in order of their turn: as many as `limit` and [`BUNDLE_BYTES`] allow, the rest comes
+/// with the next turn.
 pub(crate) async fn due_deliveries(
     conn: &mut AsyncPgConnection,
     lease: &Lease,
     limit: i64,
 ) -> QueryResult<Vec<DueRow>> {
     diesel::sql_query(
-        "SELECT d.id, d.resource_type, d.resource_id, d.attempts, d.ambiguous, d.version AS wanted_version, \
+        "SELECT * FROM (SELECT d.id, d.resource_type, d.resource_id, d.attempts, d.ambiguous, d.version AS wanted_version, \
                 EXTRACT(EPOCH FROM now() - d.created_at)::bigint AS age_seconds, \
-                o.version, s.uri AS identifier_system, o.identifier_value, o.patient_id, o.device_id, o.body \
+                o.version, s.uri AS identifier_system, o.identifier_value, o.patient_id, o.device_id, o.body, d.next_attempt_at, \
+                sum(coalesce(octet_length(o.body), 0)) OVER (ORDER BY d.next_attempt_at, d.id ROWS UNBOUNDED PRECEDING) \
+                    - coalesce(octet_length(o.body), 0) AS bytes_before \
          FROM (SELECT * FROM delivery WHERE tenant_id = $1 AND endpoint_id = $2 AND lane = $3 AND state = 'pending' \
                  AND next_attempt_at <= now() ORDER BY next_attempt_at, id LIMIT $4) d \
          LEFT JOIN observation o ON d.resource_type = 'Observation' AND o.tenant_id = d.tenant_id AND o.id = d.resource_id AND NOT o.deleted \
-         LEFT JOIN identifier_system s ON s.id = o.identifier_system \
-         ORDER BY d.next_attempt_at, d.id",
+         LEFT JOIN identifier_system s ON s.id = o.identifier_system) due \
+         WHERE bytes_before <= $5 ORDER BY next_attempt_at, id",
     )
     .bind::<SqlUuid, _>(lease.tenant)
     .bind::<SqlUuid, _>(lease.endpoint)
     .bind::<SmallInt, _>(lease.lane)
     .bind::<BigInt, _>(limit)
+    .bind::<BigInt, _>(BUNDLE_BYTES)
     .load(conn)
     .await
 }

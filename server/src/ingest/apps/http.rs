@@ -154,8 +154,9 @@ async fn read_own_app(app: AppData, bearer: Bearer) -> ApiResult<HttpResponse> {
     saw(&app, &own.identity).await;
     let id = AppInstallationId(own.identity.source);
     let (named, rows) = fleet::read_own_app(&app, own.hub.tenant, id).await?;
+    let decoders = app.decoders.now();
     let devices = rows.into_iter().map(|row| {
-        let model = app.decoders.model(&row.model).map(|served| &served.model);
+        let model = decoders.model(&row.model).map(|served| &served.model);
         RelayedDevice {
             id: row.id,
             named: row.address.unwrap_or_else(|| row.id.to_string()),

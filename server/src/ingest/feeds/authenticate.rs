@@ -127,6 +127,7 @@ mod tests {
         FeedSecrets {
             current: "123ab4567c123d123e4567f123g456h7".to_owned(),
             previous: Some(("before-it".to_owned(), until)),
+            client: None,
         }
     }
 

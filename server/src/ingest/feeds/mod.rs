@@ -9,9 +9,19 @@ mod authenticate;
 mod cut;
 mod http;
 mod items;
+mod pull;
+mod pulls_http;
 mod receive_feed_uplink;
 mod unclaimed;
 
 pub use http::routes;
 pub(super) use items::items;
-pub use unclaimed::routes as api_routes;
+pub use pull::{
+    forget as forget_pulls, of_authorized as pulls_of_authorized, run as run_pulls, subscribe as subscribe_account,
+};
+
+/// Mounts what operators see of feeds' data.
+pub fn api_routes(config: &mut utoipa_actix_web::service_config::ServiceConfig) {
+    unclaimed::routes(config);
+    pulls_http::routes(config);
+}

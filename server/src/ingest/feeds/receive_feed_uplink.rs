@@ -7,6 +7,7 @@ use actix_web::web::Bytes;
 use db::{CredentialId, FeedId};
 
 use super::authenticate::{Shown, is_authentic, needs_body};
+use super::pull;
 use crate::app::App;
 use crate::error::{Error, Kind};
 use crate::fleet::{FeedSnapshot, load_feed};
@@ -84,8 +85,14 @@ async fn receive_from(
         idempotency_key: None,
         delivery: None,
     };
+    if feed.client.is_some() && is_form(&upload.content_type) {
+        let what = pull::receive(app, feed.carrier.tenant, post.feed, &body, received_at).await?;
+        let receipt =
+            HubReceipt { uplink: None, outcome: "notified", reason: Some(what.to_owned()), items: Vec::new() };
+        return Ok((200, receipt));
+    }
     let media_type = media_type(&upload, &body)?;
-    let hub = carrier(feed);
+    let hub = carrier(&feed);
     if media_type == ENVELOPE {
         return take_envelope(app, &hub, &body, received_at, key).await;
     }
@@ -134,14 +141,19 @@ fn slow_down(app: &App, peer: Option<IpAddr>) -> Result<(), Error> {
 
 /// A feed as what carries devices. It has no credential of its own in the table of tokens: its authentication was checked,
 /// and the commit asks whether its settings are still those.
-fn carrier(feed: FeedSnapshot) -> KnownHub {
+pub(super) fn carrier(feed: &FeedSnapshot) -> KnownHub {
     let identity = SourceIdentity {
         credential: CredentialId(uuid::Uuid::nil()),
         tenant: feed.carrier.tenant,
         kind: SourceKind::Feed,
         source: feed.carrier.id.0,
     };
-    KnownHub { identity, hub: feed.carrier }
+    KnownHub { identity, hub: feed.carrier.clone() }
+}
+
+/// Whether the body is a form, as Withings writes notifications.
+fn is_form(content_type: &str) -> bool {
+    content_type.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case(pull::FORM)
 }
 
 fn check_account(account: &str) -> Result<&str, Error> {

@@ -60,8 +60,8 @@ pub(super) async fn read(app: &Arc<App>, item: &HeldItem, kept: Kept) -> Result<
     let channel = frames.first().map(|frame| frame.channel.as_str()).unwrap_or_default();
     let model = &kept.device.model;
     let binding = match (&item.decoder_name, &item.decoder_version) {
-        (Some(name), Some(version)) => app.decoders.for_model_by(model, channel, name, version),
-        _ => app.decoders.for_model(model, channel),
+        (Some(name), Some(version)) => app.decoders.now().for_model_by(model, channel, name, version),
+        _ => app.decoders.now().for_model(model, channel),
     };
     let source = KnownSource { identity, device: kept.device, carried_by: None };
     let clocked = Clocked::As(item.clock_offset_ms);

@@ -39,7 +39,7 @@ pub async fn split(app: &App, hub: &HubSnapshot, received: &Received, ticket: Op
     if hub.is_feed {
         return Ok(Split { decoder: None, parts: feeds::items(app, hub, received).await? });
     }
-    let binding = match app.decoders.for_hub(&hub.model, &received.channel) {
+    let binding = match app.decoders.now().for_hub(&hub.model, &received.channel) {
         Ok(binding) => binding,
         Err(unbound) => {
             let parts = Parts::Undecodable(unbound.reason().to_owned(), unbound.to_string());

@@ -8,6 +8,7 @@ mod author;
 mod identity;
 mod outlook;
 mod repeated_hour;
+mod samples;
 #[cfg(test)]
 mod tests;
 mod time;

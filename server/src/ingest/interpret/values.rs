@@ -4,28 +4,31 @@ use std::cmp::Ordering;
 use std::sync::Arc;
 
 use fhir_model::decimal::Decimal;
-use fhir_model::observation::{Component, Measure, Quantity, Samples, Value};
+use fhir_model::observation::{Component, Measure, Quantity, Value};
 use fhir_model::units::Conversion;
 use fhir_model::vitals::{Coding, Concept, Shape, Vital};
 use plugin_host::{NameValue, Reading};
 
 use super::Tables;
+use super::samples::samples;
 
 /// A value with what judging and indexing need of it.
 pub(super) struct Measured {
     pub(super) value: Value,
     pub(super) measure: Option<Measure>,
     /// The number in the kind's canonical unit, to six places.
-    canonical: Option<Decimal>,
-    condition: Option<&'static str>,
+    pub(super) canonical: Option<Decimal>,
+    /// The numbers between which a waveform lies, in the same unit.
+    pub(super) extremes: Option<[Decimal; 2]>,
+    pub(super) condition: Option<&'static str>,
 }
 
 impl Measured {
-    fn plain(value: Value) -> Self {
-        Self { value, measure: None, canonical: None, condition: None }
+    pub(super) fn plain(value: Value) -> Self {
+        Self { value, measure: None, canonical: None, extremes: None, condition: None }
     }
 
-    fn unusable(condition: &'static str) -> Self {
+    pub(super) fn unusable(condition: &'static str) -> Self {
         Self { condition: Some(condition), ..Self::plain(Value::Absent("error".to_owned())) }
     }
 
@@ -33,6 +36,7 @@ impl Measured {
     pub(super) fn unit(&self) -> Option<&str> {
         match &self.value {
             Value::Quantity(quantity) => Some(&quantity.unit),
+            Value::Samples(samples) => Some(&samples.origin.unit),
             _ => None,
         }
     }
@@ -168,12 +172,13 @@ fn value(value: &plugin_host::Value, vital: Option<&Vital>, tables: &Tables) -> 
         plugin_host::Value::Text(text) => Measured::plain(written_text(text)),
         plugin_host::Value::Boolean(truth) => Measured::plain(Value::Boolean(*truth)),
         plugin_host::Value::Integer(count) => integer(*count),
-        plugin_host::Value::Sampled(given) => samples(given, tables),
+        plugin_host::Value::Sampled(given) => samples(given, vital, tables),
         plugin_host::Value::Absent(reason) => Measured::plain(Value::Absent(reason.clone())),
     };
     let fits = vital.is_none_or(|vital| match &measured.value {
         Value::None | Value::Absent(_) => true,
         Value::Quantity(_) => vital.shape == Shape::Quantity,
+        Value::Samples(_) => vital.shape == Shape::Sampled,
         _ => false,
     });
     if !fits {
@@ -191,7 +196,7 @@ fn written_text(text: &str) -> Value {
     }
 }
 
-fn decimal(given: plugin_host::Decimal) -> Option<Decimal> {
+pub(super) fn decimal(given: plugin_host::Decimal) -> Option<Decimal> {
     Decimal::new(given.mantissa, given.exponent).ok()
 }
 
@@ -223,7 +228,7 @@ fn quantity(given: &plugin_host::Quantity, vital: Option<&Vital>, tables: &Table
     // A number that is too large or too fine to be converted could not be judged: that is beyond every limit.
     let unjudged = canonical.is_none() && vital.canonical_unit.is_some();
     let condition = unjudged.then_some("outside-hard-range");
-    Measured { value: Value::Quantity(written), measure, canonical, condition }
+    Measured { value: Value::Quantity(written), measure, canonical, extremes: None, condition }
 }
 
 /// The quantity in a unit that the profile allows; the device's own when it is one of them.
@@ -262,30 +267,12 @@ fn integer(count: i64) -> Measured {
     Measured::plain(value)
 }
 
-fn samples(given: &plugin_host::SampledData, tables: &Tables) -> Measured {
-    let unit = tables.units.unit(&given.unit);
-    let numbers = (decimal(given.origin), decimal(given.period_ms), decimal(given.factor));
-    let (Some(unit), (Some(origin), Some(period_ms), Some(factor))) = (unit, numbers) else {
-        return Measured::unusable("unit-not-listed");
-    };
-    let data: Vec<String> = given.samples.iter().map(ToString::to_string).collect();
-    let (unit, display) = (unit.code.clone(), unit.display.clone());
-    Measured::plain(Value::Samples(Box::new(Samples {
-        origin: Quantity { value: origin, comparator: None, unit, display, original: None },
-        period_ms,
-        factor,
-        lower_limit: given.lower_limit.and_then(decimal),
-        upper_limit: given.upper_limit.and_then(decimal),
-        dimensions: given.dimensions.max(1),
-        data: data.join(" "),
-    })))
-}
-
 /// Which limit the value breaks, if any.
 fn outside(vital: &Vital, measured: &Measured) -> Option<&'static str> {
-    let number = measured.canonical?;
-    let breaks =
-        |limits: &Option<fhir_model::vitals::Limits>| limits.as_ref().is_some_and(|limits| !limits.contain(number));
+    let numbers = || measured.canonical.into_iter().chain(measured.extremes.into_iter().flatten());
+    let breaks = |limits: &Option<fhir_model::vitals::Limits>| {
+        limits.as_ref().is_some_and(|limits| !numbers().all(|number| limits.contain(number)))
+    };
     if breaks(&vital.hard) { Some("outside-hard-range") } else { breaks(&vital.soft).then_some("outside-soft-range") }
 }
 

@@ -54,7 +54,7 @@ pub(super) async fn begun_before(
 
 /// The bounds for devices of a model.
 pub(super) fn bounds(app: &App, model: &str) -> Bounds {
-    Bounds::of(app.decoders.manifest_extra(model), model)
+    Bounds::of(app.decoders.now().manifest_extra(model), model)
 }
 
 /// Inside the commit: takes the parts of joined submissions from among the waiting. One whose parts were taken by somebody

@@ -40,7 +40,7 @@ pub async fn run(app: Arc<App>, stop: CancellationToken) {
     let worker = Uuid::new_v4();
     let mut devices = Devices::default();
     while !stop.is_cancelled() {
-        let pause = match step(&app, worker, &mut devices).await {
+        let pause = match Box::pin(step(&app, worker, &mut devices)).await {
             Ok(true) if app.intake.waiting() > 0 => WAY,
             Ok(true) => Duration::ZERO,
             Ok(false) => PAUSE,
@@ -71,7 +71,7 @@ async fn step(app: &Arc<App>, worker: Uuid, devices: &mut Devices) -> Result<boo
     let claimed = store::claim(&mut transaction, worker, LEASE).await?;
     transaction.commit().await?;
     let Some(job) = claimed else { return Ok(false) };
-    if let Err(error) = page(app, &job, worker, devices).await {
+    if let Err(error) = Box::pin(page(app, &job, worker, devices)).await {
         tracing::warn!(tenant.id = %job.tenant_id, replay.id = %job.id, cause = %format!("{error:?}"), "a replay did not get on; it is tried again");
         let transaction = app.db.begin_worker().await?;
         store::note_failure(&transaction, &job, error.code(), app.clock.now()).await?;
@@ -113,7 +113,7 @@ async fn page(app: &Arc<App>, job: &JobRow, worker: Uuid, devices: &mut Devices)
     let reached = page.last().map(|last| last.received.id);
     let uplinks = u64::try_from(page.len()).unwrap_or_default();
     let prepared = prepare(app, job.tenant_id, page, wanted.as_ref()).await?;
-    let written = apply(app, job, worker, prepared, reached, uplinks).await?;
+    let written = Box::pin(apply(app, job, worker, prepared, reached, uplinks)).await?;
     if written > 0 {
         app.metrics.observations.inc_by(written);
         wiring::readings_committed(app);

@@ -6,7 +6,7 @@ use plugin_host::Decoder;
 
 use super::model::DecoderVersion;
 use crate::app::App;
-use crate::error::Error;
+use crate::error::{Error, Kind};
 use crate::fleet::Binding;
 
 /// A decoder version of this installation, whether it serves or not; `pointer` is where a request names it.
@@ -14,12 +14,13 @@ use crate::fleet::Binding;
 /// # Errors
 /// 422 when there is no such version here.
 pub async fn version(app: &App, wanted: &DecoderVersion, pointer: &'static str) -> Result<Arc<Decoder>, Error> {
-    let found = app.decoders.loaded().iter().map(|entry| &entry.decoder).find(|decoder| {
-        let manifest = decoder.manifest();
-        manifest.name == wanted.name && manifest.version == wanted.version
-    });
-    found.cloned().ok_or_else(|| {
-        Error::field(pointer, "there is no such decoder version here: GET /api/v1/decoders lists those that are loaded")
+    let found = app.decoders.version(&app.db, &wanted.name, &wanted.version).await;
+    found.map_err(|error| match error.kind() {
+        Kind::NotFound => Error::field(
+            pointer,
+            "there is no such decoder version here: GET /api/v1/decoders and /api/v1/plugins list those that are known",
+        ),
+        _ => error,
     })
 }
 
@@ -29,6 +30,7 @@ pub fn bind(app: &App, wanted: Option<&Arc<Decoder>>, model: &str, channel: &str
     let Some(decoder) = wanted else {
         return app
             .decoders
+            .now()
             .for_model(model, channel)
             .map_err(|unbound| (unbound.reason().to_owned(), unbound.to_string()));
     };
@@ -39,6 +41,6 @@ pub fn bind(app: &App, wanted: Option<&Arc<Decoder>>, model: &str, channel: &str
     }
     // The channel as the model declares it is the same in every version that speaks it.
     let channel =
-        app.decoders.for_model(model, channel).map_or_else(|_unbound| channel.to_owned(), |bound| bound.channel);
+        app.decoders.now().for_model(model, channel).map_or_else(|_unbound| channel.to_owned(), |bound| bound.channel);
     Ok(Binding { decoder: Arc::clone(decoder), model: model.to_owned(), channel })
 }

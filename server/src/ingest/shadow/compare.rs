@@ -25,7 +25,7 @@ pub fn compare(model: &str, active: Option<&Run<Outcome>>, version: &Run<Outcome
         keys_changed: 0,
         content_keys: 0,
         fuel: (active.map_or(0, |run| run.stats.fuel_used), version.stats.fuel_used),
-        nanoseconds: (active.map_or(0, |run| nanoseconds(run)), nanoseconds(version)),
+        nanoseconds: (active.map_or(0, nanoseconds), nanoseconds(version)),
     };
     let refused_before = active.is_none_or(|run| refusal(&run.result).is_some());
     let mut pairs = Vec::new();

@@ -12,6 +12,7 @@ mod compare;
 mod http;
 mod live;
 mod model;
+mod registry;
 mod run_both;
 mod store;
 
@@ -19,3 +20,4 @@ pub use activation::{Block, activation_block, newest_report};
 pub use carry_out::run;
 pub use http::routes;
 pub use live::{Shadows, run_live};
+pub use registry::{ShadowWish, follow_shadow};

@@ -18,8 +18,8 @@ use super::readings::{DeviceFact, Reading, Warning};
 use super::{ByteMap, Preview, Trial, Tried, TriedVerdict, map_bytes, try_decoder};
 use crate::app::AppData;
 use crate::error::{ApiResult, Error, Kind, Problems};
-use crate::fleet::{Binding, Checks};
-use crate::identity::Caller;
+use crate::fleet::{Binding, Checks, plugin_for_trial};
+use crate::identity::{Caller, Role};
 
 /// Frames of one trial.
 const MAX_FRAMES: usize = 256;
@@ -33,8 +33,10 @@ pub fn routes(config: &mut ServiceConfig) {
 #[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct DecodeRequest {
-    /// A model that `GET /models` lists.
+    /// A model that `GET /models` lists; with `plugin`, one of that version's.
     pub model: String,
+    /// A version of the registry to try, in place of the decoder that serves the model.
+    pub plugin: Option<TriedVersion>,
     /// The channel of frames that do not name their own.
     pub channel: Option<String>,
     /// The frames, in order of arrival.
@@ -49,6 +51,16 @@ pub struct DecodeRequest {
     /// Also find out which bytes became which field. It takes up to two seconds, because the decoder is called for every byte.
     #[serde(default)]
     pub byte_map: bool,
+}
+
+/// A version of a decoder.
+#[derive(Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct TriedVersion {
+    /// The decoder's name.
+    pub name: String,
+    /// Semantic version.
+    pub version: String,
 }
 
 /// One frame: exactly one of `hex`, `base64` and `json`.
@@ -110,17 +122,14 @@ pub struct DecodeResult {
 
 /// Try a decoder
 ///
-/// Runs some frames through the decoder of a model and through the mapping to FHIR. Nothing is stored.
+/// Runs some frames through the decoder of a model and through the mapping to FHIR. Nothing is stored. With `plugin`, through
+/// a version of the registry in any state: for platform admins, and for the vendor whose it is. A vendor tries nothing else.
 #[utoipa::path(tag = "ingest", request_body = DecodeRequest, responses((status = 200, body = DecodeResult), Problems))]
 #[post("/decode")]
-async fn decode(_caller: Caller, app: AppData, body: Json<DecodeRequest>) -> ApiResult<Json<DecodeResult>> {
+async fn decode(caller: Caller, app: AppData, body: Json<DecodeRequest>) -> ApiResult<Json<DecodeResult>> {
     let wish = body.into_inner();
     let channel = wish.channel.clone().unwrap_or_default();
-    let first = wish.frames.first().and_then(|frame| frame.channel.as_deref()).unwrap_or(&channel);
-    let binding = app.decoders.for_model(&wish.model, first).map_err(|unbound| {
-        let pointer = if unbound.reason() == "model-without-decoder" { "/model" } else { "/channel" };
-        Error::field(pointer, unbound.to_string())
-    })?;
+    let binding = bind(&caller, &app, &wish, &channel).await?;
     let wants_map = wish.byte_map;
     let trial = trial(wish, &channel, app.clock.now())?;
     let permit = Arc::clone(&app.decode_slots).acquire_owned().await.map_err(Error::internal)?;
@@ -135,7 +144,26 @@ async fn decode(_caller: Caller, app: AppData, body: Json<DecodeRequest>) -> Api
     .map_err(|cancelled| {
         Error::new(Kind::Unavailable(1), "decode.busy", "The server is busy; try again.").because(cancelled)
     })??;
-    Ok(Json(whole_result(tried, &binding, app.decoders.host().limits(), map)?))
+    Ok(Json(whole_result(tried, &binding, app.decoders.now().host().limits(), map)?))
+}
+
+/// The decoder that was asked for, if the caller may try it.
+async fn bind(caller: &Caller, app: &AppData, wish: &DecodeRequest, channel: &str) -> Result<Binding, Error> {
+    let first = wish.frames.first().and_then(|frame| frame.channel.as_deref()).unwrap_or(channel);
+    let bound = match &wish.plugin {
+        Some(TriedVersion { name, version }) => {
+            let decoder = plugin_for_trial(caller, app, name, version).await?;
+            Binding::of_version(&decoder, &wish.model, first)
+        }
+        None => {
+            caller.require(caller.role() != Role::Vendor, "try decoders that are not its own: name `plugin`")?;
+            app.decoders.now().for_model(&wish.model, first)
+        }
+    };
+    bound.map_err(|unbound| {
+        let pointer = if unbound.reason() == "model-without-decoder" { "/model" } else { "/channel" };
+        Error::field(pointer, unbound.to_string())
+    })
 }
 
 fn whole_result(tried: Tried, binding: &Binding, limits: &Limits, map: Option<ByteMap>) -> Result<DecodeResult, Error> {

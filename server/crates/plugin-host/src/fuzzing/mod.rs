@@ -197,7 +197,7 @@ fn registry() -> Registry {
 fn decoder(host: &PluginHost, component: &[u8]) -> Decoder {
     let shared = &host.shared;
     let compiled = Component::from_binary(&shared.engine, component).unwrap();
-    let (surface, world) = world::pick(&shared.engine, &compiled).unwrap();
+    let world::Picked { surface, world, contract } = world::pick(&shared.engine, &compiled).unwrap();
     let words: Vec<String> = WORDS.map(str::to_owned).into();
     let manifest = Manifest {
         name: "echo".to_owned(),
@@ -213,7 +213,7 @@ fn decoder(host: &PluginHost, component: &[u8]) -> Decoder {
         extra: Vec::new(),
     };
     let declared = manifest::declared(&manifest);
-    Decoder { shared: Arc::clone(shared), world, surface, content_hash: String::new(), manifest, declared }
+    Decoder { shared: Arc::clone(shared), world, surface, contract, content_hash: String::new(), manifest, declared }
 }
 
 /// Bounded, and without the character that no database takes.
@@ -250,8 +250,8 @@ fn guest(resolve: &Resolve, surface: Surface, memory: &[u8]) -> Vec<u8> {
                 (local.set $at (i32.and (i32.add (global.get $next) (i32.const 7)) (i32.const -8)))
                 (global.set $next (i32.add (local.get $at) (local.get 3)))
                 (local.get $at))
-            (func (export \"afferent:decoder/{interface}@0.1.0#describe\") (result i32) (i32.const {BASE}))
-            (func (export \"afferent:decoder/{interface}@0.1.0#{call}\") {PARAMETERS} (result i32)
+            (func (export \"afferent:decoder/{interface}@1.0.0#describe\") (result i32) (i32.const {BASE}))
+            (func (export \"afferent:decoder/{interface}@1.0.0#{call}\") {PARAMETERS} (result i32)
                 (memory.copy (i32.const {BASE}) (i32.load offset=8 (local.get 2)) (i32.load offset=12 (local.get 2)))
                 (i32.const {BASE}))
             (data (i32.const {BASE}) \"{data}\"))"

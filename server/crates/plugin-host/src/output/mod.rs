@@ -5,6 +5,7 @@
 //! answer invalid: a decoder that is wrong in one place is not trusted in the next.
 
 mod reading;
+mod samples;
 #[cfg(test)]
 mod tests;
 mod time;
@@ -36,6 +37,7 @@ pub(crate) struct Check<'a> {
     declared: &'a Declared,
     bytes: usize,
     readings: usize,
+    samples: usize,
 }
 
 /// Checks a device decoder's answer.
@@ -45,7 +47,7 @@ pub(crate) fn outcome(
     declared: &Declared,
     outcome: &Outcome,
 ) -> Result<(), Breach> {
-    let mut check = Check { limits, registry, declared, bytes: 0, readings: 0 };
+    let mut check = Check { limits, registry, declared, bytes: 0, readings: 0, samples: 0 };
     match outcome {
         Outcome::Readings(decoded) => check.decoded("", decoded),
         Outcome::Incomplete(incomplete) => check.incomplete(incomplete),
@@ -61,7 +63,7 @@ pub(crate) fn hub_outcome(
     declared: &Declared,
     outcome: &HubOutcome,
 ) -> Result<(), Breach> {
-    let mut check = Check { limits, registry, declared, bytes: 0, readings: 0 };
+    let mut check = Check { limits, registry, declared, bytes: 0, readings: 0, samples: 0 };
     match outcome {
         HubOutcome::Items(items) => check.items(items),
         HubOutcome::Incomplete(incomplete) => check.incomplete(incomplete),

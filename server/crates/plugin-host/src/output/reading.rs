@@ -2,7 +2,7 @@
 
 use super::{Check, Checked, invalid, shown, time, too_large};
 use crate::registry::{COMPARATORS, DATA_ABSENT_REASONS};
-use crate::{Coding, Component, Decimal, DeviceTime, NameValue, Quantity, Reading, SampledData, Value};
+use crate::{Coding, Component, Decimal, DeviceTime, NameValue, Quantity, Reading, Value};
 
 /// Powers of ten that the contract allows.
 const EXPONENTS: std::ops::RangeInclusive<i32> = -64..=64;
@@ -120,33 +120,14 @@ impl Check<'_> {
         }
     }
 
-    fn sampled(&mut self, place: &str, sampled: &SampledData) -> Checked {
-        for number in [sampled.origin, sampled.period_ms, sampled.factor] {
-            self.decimal(place, number)?;
-        }
-        for limit in [sampled.lower_limit, sampled.upper_limit].into_iter().flatten() {
-            self.decimal(place, limit)?;
-        }
-        if sampled.period_ms.mantissa <= 0 {
-            return Err(invalid(place, "the time between samples is not above zero"));
-        }
-        let dimensions = usize::try_from(sampled.dimensions).unwrap_or(usize::MAX);
-        let rest = sampled.samples.len().checked_rem(dimensions);
-        if rest != Some(0) {
-            return Err(invalid(place, "the number of samples is no multiple of the dimensions"));
-        }
-        self.unit(place, &sampled.unit)?;
-        self.count(place, sampled.samples.len().saturating_mul(size_of::<i32>()))
-    }
-
-    fn decimal(&mut self, place: &str, decimal: Decimal) -> Checked {
+    pub(super) fn decimal(&mut self, place: &str, decimal: Decimal) -> Checked {
         if !EXPONENTS.contains(&decimal.exponent) {
             return Err(invalid(place, format!("the exponent {} is outside -64 to 64", decimal.exponent)));
         }
         self.count(place, NUMBER_BYTES)
     }
 
-    fn unit(&mut self, place: &str, unit: &str) -> Checked {
+    pub(super) fn unit(&mut self, place: &str, unit: &str) -> Checked {
         if unit.is_empty() {
             return Err(invalid(place, "a number without a unit (a pure number has the unit 1)"));
         }

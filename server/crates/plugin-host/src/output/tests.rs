@@ -147,30 +147,88 @@ fn numbers_fit_a_record_and_have_a_unit() {
     breaks(|r| r.value = compared("~"), invalid, "readings[1].value: the comparator is none of <, <=, >= and >");
 }
 
-#[test]
-fn samples_are_whole_rows_at_a_positive_rate() {
+/// A waveform in steps of 0.001 mV, up to 5 V.
+fn waveform(samples: Vec<i32>) -> SampledData {
     let number = |mantissa| Decimal { mantissa, exponent: -3 };
-    let sampled = |period, dimensions, samples| {
-        Value::Sampled(SampledData {
-            origin: number(0),
-            period_ms: number(period),
-            factor: number(1),
-            unit: text("mV"),
-            lower_limit: None,
-            upper_limit: Some(number(5)),
-            dimensions,
-            samples,
-        })
+    SampledData {
+        origin: number(0),
+        period_ms: Decimal { mantissa: 4, exponent: 0 },
+        factor: number(1),
+        unit: text("mV"),
+        lower_limit: None,
+        upper_limit: Some(number(5_000_000)),
+        dimensions: 1,
+        samples,
+    }
+}
+
+#[test]
+fn samples_are_whole_rows_at_a_positive_rate_and_bounded() {
+    let good_one = |sampled| judged(vec![Reading { value: Value::Sampled(sampled), ..good() }]);
+    let breaks_with = |sampled: SampledData, kind, what: &str| {
+        breaks(|r| r.value = Value::Sampled(sampled.clone()), kind, &format!("readings[1].value: {what}"));
     };
-    assert_eq!(judged(vec![Reading { value: sampled(4, 2, vec![0; 6]), ..good() }]), Ok(()));
-    let invalid = FailureKind::InvalidOutput;
-    let rows = "readings[1].value: the number of samples is no multiple of the dimensions";
-    breaks(|r| r.value = sampled(4, 2, vec![0; 5]), invalid, rows);
-    breaks(|r| r.value = sampled(4, 0, vec![0; 5]), invalid, rows);
-    let rate = "readings[1].value: the time between samples is not above zero";
-    breaks(|r| r.value = sampled(0, 1, vec![0; 5]), invalid, rate);
-    let whole = "readings[1].value: the answer exceeds 1048576 bytes";
-    breaks(|r| r.value = sampled(4, 1, vec![0; 300_000]), FailureKind::OutputTooLarge, whole);
+    let (invalid, large) = (FailureKind::InvalidOutput, FailureKind::OutputTooLarge);
+    assert_eq!(good_one(SampledData { dimensions: 2, ..waveform(vec![0; 6]) }), Ok(()));
+    let rows = "the number of samples is no multiple of the dimensions";
+    breaks_with(SampledData { dimensions: 2, ..waveform(vec![0; 5]) }, invalid, rows);
+    breaks_with(SampledData { dimensions: 0, ..waveform(vec![0; 5]) }, invalid, rows);
+    let period = |mantissa, exponent| Decimal { mantissa, exponent };
+    let rate = "the time between samples is not above zero";
+    breaks_with(SampledData { period_ms: period(0, 0), ..waveform(vec![0; 5]) }, invalid, rate);
+    breaks_with(
+        waveform(Vec::new()),
+        invalid,
+        "no samples; a waveform that was not measured is `absent` with the reason",
+    );
+    let flat = "the factor is zero: every sample would be the same";
+    breaks_with(SampledData { factor: period(0, 0), ..waveform(vec![1]) }, invalid, flat);
+    // 12 leads of half a minute at 500 Hz are fine, and no more than that.
+    assert_eq!(
+        good_one(SampledData { dimensions: 12, period_ms: period(2, 0), ..waveform(vec![-30_000; 180_000]) }),
+        Ok(())
+    );
+    breaks_with(waveform(vec![0; 200_001]), large, "200001 samples; at most 200000 in one answer");
+    breaks_with(waveform(vec![-200_000_000; 160_000]), large, "the answer exceeds 1572864 bytes");
+    assert_eq!(good_one(SampledData { period_ms: period(36, 5), ..waveform(vec![0]) }), Ok(()), "an hour");
+    let long = "the waveform lasts more than 3600 s";
+    breaks_with(SampledData { period_ms: period(3_600_001, 0), ..waveform(vec![0]) }, large, long);
+    breaks_with(SampledData { period_ms: period(1, 64), ..waveform(vec![0]) }, large, long);
+}
+
+#[test]
+fn a_sample_is_a_number_within_the_limits_or_says_why_not() {
+    let judge = |sampled| judged(vec![Reading { value: Value::Sampled(sampled), ..good() }]);
+    let breaks_with = |sampled: SampledData, what: &str| {
+        let what = format!("readings[1].value: {what}");
+        breaks(|r| r.value = Value::Sampled(sampled.clone()), FailureKind::InvalidOutput, &what);
+    };
+    let number = |mantissa| Some(Decimal { mantissa, exponent: 0 });
+    let limited = |samples| SampledData { lower_limit: number(-5), upper_limit: number(5), ..waveform(samples) };
+    let (missing, below, above) = (SampledData::MISSING, SampledData::BELOW_LIMIT, SampledData::ABOVE_LIMIT);
+    assert_eq!(judge(limited(vec![-5_000, 5_000, missing, below, above])), Ok(()), "the limits belong to the range");
+    assert_eq!(judge(limited(vec![below, above])), Ok(()), "known to be beyond, which is something");
+    breaks_with(limited(vec![5_001]), "a sample is above the upper limit; such a one is said to be above it");
+    breaks_with(limited(vec![-5_001]), "a sample is below the lower limit; such a one is said to be below it");
+    let unlimited = SampledData { upper_limit: None, ..waveform(vec![1]) };
+    breaks_with(
+        SampledData { samples: vec![1, above], ..unlimited.clone() },
+        "a sample is above the upper limit, and there is none",
+    );
+    breaks_with(
+        SampledData { samples: vec![1, below], ..unlimited.clone() },
+        "a sample is below the lower limit, and there is none",
+    );
+    breaks_with(waveform(vec![missing; 3]), "every sample is missing; such a waveform is `absent` with the reason");
+    let crossed = SampledData { lower_limit: number(6), ..limited(vec![1]) };
+    breaks_with(crossed, "the lower limit is above the upper one");
+    // A negative factor turns the wave round: the smallest raw sample is then the highest value.
+    let inverted = SampledData { factor: Decimal { mantissa: -1, exponent: -3 }, ..limited(vec![-5_001]) };
+    breaks_with(inverted, "a sample is above the upper limit; such a one is said to be above it");
+    // Numbers that cannot be held against each other are no waveform of this world.
+    let absurd = SampledData { origin: Decimal { mantissa: 1, exponent: 64 }, ..limited(vec![1]) };
+    breaks_with(absurd, "a sample is above the upper limit; such a one is said to be above it");
+    assert_eq!(["E", "L", "U"].map(Some), [missing, below, above].map(SampledData::letter));
 }
 
 #[test]
@@ -206,7 +264,7 @@ fn sizes_add_up() {
     breaks(|r| r.flags = vec![text("test"); 513], large, "readings[1].flags: 513 elements; at most 512");
     let long = "readings[1].value: a text of 65537 bytes; at most 65536";
     breaks(|r| r.value = Value::Text("x".repeat(65_537)), large, long);
-    let texts = vec![Reading { value: Value::Text("x".repeat(60_000)), ..good() }; 20];
+    let texts = vec![Reading { value: Value::Text("x".repeat(60_000)), ..good() }; 30];
     assert_eq!(judged(texts).map_err(|(kind, _)| kind), Err(large));
 }
 

@@ -3,8 +3,9 @@
 //! The version is read from the component's exported names *before* anything of it runs, so that a decoder of another
 //! generation is refused with a sentence and not with a trap.
 
+mod generation;
 mod v0_1;
-mod v0_1_convert;
+mod v1;
 
 use wasmtime::component::types::ComponentItem;
 use wasmtime::component::{Component, Linker};
@@ -18,7 +19,7 @@ use crate::{HubOutcome, Input, LoadError, Manifest, Outcome};
 const PACKAGE: &str = "afferent:decoder/";
 
 /// What the server hosts, for the sentence in [`LoadError::UnsupportedVersion`].
-const HOSTED: &str = "0.1";
+const HOSTED: &str = "0.1 and 1.0";
 
 /// What a decoder takes: one device's payloads, or those of a hub that carries many devices'.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -45,12 +46,20 @@ pub(crate) trait DecoderInstance {
     fn split(&self, store: &mut Store<Guest>, input: &Input) -> wasmtime::Result<HubOutcome>;
 }
 
+/// What a component was found to be.
+pub(crate) struct Picked {
+    pub(crate) surface: Surface,
+    pub(crate) world: Box<dyn DecoderWorld>,
+    /// The version of the contract that its exports name, such as `1.0.0`.
+    pub(crate) contract: String,
+}
+
 /// Picks the generation that the component was built for, and links it with nothing.
 ///
 /// # Errors
 /// [`LoadError::Import`], [`LoadError::NotADecoder`], [`LoadError::UnsupportedVersion`], or [`LoadError::Contract`] when
 /// names fit and types do not.
-pub(crate) fn pick(engine: &Engine, component: &Component) -> Result<(Surface, Box<dyn DecoderWorld>), LoadError> {
+pub(crate) fn pick(engine: &Engine, component: &Component) -> Result<Picked, LoadError> {
     refuse_imports(engine, component)?;
     let (interface, version) = exported(engine, component)?;
     let surface = match interface.as_str() {
@@ -60,18 +69,21 @@ pub(crate) fn pick(engine: &Engine, component: &Component) -> Result<(Surface, B
             return Err(LoadError::NotADecoder(brief(&format!("{PACKAGE}{other}@{version}"))));
         }
     };
-    if !is_hosted(&version) {
+    let Some(generation) = Generation::of(&version) else {
         return Err(LoadError::UnsupportedVersion { found: brief(&version), hosted: HOSTED });
-    }
+    };
     let linked = Linker::<Guest>::new(engine)
         .instantiate_pre(component)
         .map_err(|error| LoadError::Invalid(brief(&format!("{error:#}"))))?;
     let interface = format!("{PACKAGE}{interface}@{version}");
-    let world = match surface {
-        Surface::Device => v0_1::device(linked, &interface),
-        Surface::Hub => v0_1::hub(linked, &interface),
+    let world = match (generation, surface) {
+        (Generation::V0_1, Surface::Device) => v0_1::device(linked, &interface),
+        (Generation::V0_1, Surface::Hub) => v0_1::hub(linked, &interface),
+        (Generation::V1, Surface::Device) => v1::device(linked, &interface),
+        (Generation::V1, Surface::Hub) => v1::hub(linked, &interface),
     };
-    Ok((surface, world.map_err(|error| LoadError::Contract(brief(&format!("{error:#}"))))?))
+    let world = world.map_err(|error| LoadError::Contract(brief(&format!("{error:#}"))))?;
+    Ok(Picked { surface, world, contract: version })
 }
 
 /// Refuses whatever the component wants from outside. An imported interface of types alone is no want: the tools put it
@@ -111,19 +123,42 @@ fn exported(engine: &Engine, component: &Component) -> Result<(String, String), 
     }
 }
 
-/// Whether a version can be called through the module `v0_1`: while the major is 0, the minor tells generations apart.
-fn is_hosted(version: &str) -> bool {
-    version.strip_prefix("0.1.").is_some_and(|patch| !patch.is_empty() && patch.bytes().all(|b| b.is_ascii_digit()))
+/// Versions of the contract with the same types, which one module calls.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Generation {
+    /// `0.1.x`: while the major is 0, the minor tells generations apart.
+    V0_1,
+    /// `1.0.x`. A later minor would be a world that has more than this one, and has to be hosted before it is loaded.
+    V1,
+}
+
+impl Generation {
+    /// The generation of a version; none for one that this server does not host. Pre-releases of a contract promise nothing.
+    fn of(version: &str) -> Option<Self> {
+        let (generation, patch) = match version.strip_prefix("0.1.") {
+            Some(patch) => (Self::V0_1, patch),
+            None => (Self::V1, version.strip_prefix("1.0.")?),
+        };
+        (!patch.is_empty() && patch.bytes().all(|byte| byte.is_ascii_digit())).then_some(generation)
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::is_hosted;
+    use super::Generation;
 
     #[test]
-    fn generations_are_told_apart_by_the_minor_while_the_major_is_zero() {
-        assert!(is_hosted("0.1.0") && is_hosted("0.1.17"));
-        assert!(!is_hosted("0.10.0") && !is_hosted("0.2.0") && !is_hosted("1.1.0") && !is_hosted("0.1."));
-        assert!(!is_hosted("0.1.0-rc.1"), "pre-releases of a contract promise nothing");
+    fn generations_are_told_apart_by_the_major_and_before_1_by_the_minor() {
+        for (version, generation) in [
+            ("0.1.0", Some(Generation::V0_1)),
+            ("0.1.17", Some(Generation::V0_1)),
+            ("1.0.0", Some(Generation::V1)),
+            ("1.0.3", Some(Generation::V1)),
+        ] {
+            assert_eq!(Generation::of(version), generation, "{version}");
+        }
+        for unknown in ["0.10.0", "0.2.0", "1.1.0", "0.1.", "1.0", "10.0.0", "2.0.0", "0.1.0-rc.1", "1.0.0-rc.1", ""] {
+            assert_eq!(Generation::of(unknown), None, "{unknown}");
+        }
     }
 }

@@ -28,10 +28,14 @@ pub(crate) struct SearchRow {
     /// Start of `effective[x]`; `None` for an undated Observation and for other types.
     #[diesel(sql_type = Nullable<Timestamptz>)]
     pub(crate) effective_low: Option<DateTime<Utc>>,
-    /// The exact JSON text.
-    #[diesel(sql_type = Text)]
-    pub(crate) body: String,
+    /// The exact JSON text; `None` once the texts before it fill [`PAGE_BYTES`].
+    #[diesel(sql_type = Nullable<Text>)]
+    pub(crate) body: Option<String>,
 }
+
+/// Bytes of resources after which a page ends before its last entry: a page of waveforms has a megabyte an entry. The one
+/// that goes beyond still belongs to the page, so that every page has one. Five hundred vital signs take a third of it.
+pub(crate) const PAGE_BYTES: i64 = 4 << 20;
 
 /// Where a page starts: after the row with these keys. `None` for the instant means the row has none.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,7 +47,7 @@ pub(crate) struct After {
 }
 
 /// The next `limit` matches in the order of `sort`; equal keys are ordered by id in the same direction. Undated
-/// Observations come last in both directions.
+/// Observations come last in both directions. The texts are read until they fill [`PAGE_BYTES`]; the rows behind have none.
 ///
 /// # Errors
 /// The database's error.
@@ -57,12 +61,12 @@ pub(crate) async fn search(
     limit: i64,
 ) -> QueryResult<Vec<SearchRow>> {
     if sort.key != SortKey::Date {
-        return page(conn, tenant, resource_type, filters, sort, Dated::Any, after, limit).await;
+        return page(conn, tenant, resource_type, filters, sort, Dated::Any, after, limit, PAGE_BYTES).await;
     }
     // Two statements instead of NULLS LAST: this order is the index's own, so the newest few are read and no more.
     let mut rows = match after {
         Some(after) if after.instant.is_none() => Vec::new(),
-        _ => page(conn, tenant, resource_type, filters, sort, Dated::Yes, after, limit).await?,
+        _ => page(conn, tenant, resource_type, filters, sort, Dated::Yes, after, limit, PAGE_BYTES).await?,
     };
     let missing = limit.saturating_sub(i64::try_from(rows.len()).unwrap_or(i64::MAX));
     // No comparison holds for what has no date.
@@ -70,7 +74,10 @@ pub(crate) async fn search(
         filters.iter().any(|filter| filter.code == "date" && matches!(filter.criterion, Criterion::Date(_)));
     if missing > 0 && !compares_dates {
         let after = after.filter(|after| after.instant.is_none());
-        rows.extend(page(conn, tenant, resource_type, filters, sort, Dated::No, after, missing).await?);
+        let read =
+            rows.iter().filter_map(|row| row.body.as_ref()).map(|body| i64::try_from(body.len()).unwrap_or(i64::MAX));
+        let bytes = PAGE_BYTES.saturating_sub(read.fold(0, i64::saturating_add));
+        rows.extend(page(conn, tenant, resource_type, filters, sort, Dated::No, after, missing, bytes).await?);
     }
     Ok(rows)
 }
@@ -106,7 +113,7 @@ enum Dated {
 
 #[expect(
     clippy::too_many_arguments,
-    reason = "one more than the public function, which takes what a search consists of"
+    reason = "two more than the public function, which takes what a search consists of"
 )]
 async fn page(
     conn: &mut AsyncPgConnection,
@@ -117,8 +124,20 @@ async fn page(
     dated: Dated,
     after: Option<&After>,
     limit: i64,
+    bytes: i64,
 ) -> QueryResult<Vec<SearchRow>> {
+    let key = match (sort.key, dated) {
+        (SortKey::Date, Dated::Yes | Dated::Any) => Some("effective_low"),
+        (SortKey::LastUpdated, _) => Some("last_updated"),
+        (SortKey::Date, Dated::No) | (SortKey::Id, _) => None,
+    };
     let mut sql = Sql::default();
+    // The length of a text that is kept out of line is known without reading it.
+    sql.push(
+        "SELECT r.id, r.last_updated, r.effective_low, \
+                CASE WHEN sum(octet_length(r.body)) OVER w - octet_length(r.body) <= ",
+    );
+    sql.bind(Bind::Number(bytes)).push(" THEN r.body END AS body FROM (");
     sql.push("SELECT r.id, r.last_updated, r.body, ");
     sql.push(match resource_type {
         ResourceType::Observation => "r.effective_low AS effective_low",
@@ -134,21 +153,24 @@ async fn page(
             sql.push(" AND r.effective_low IS NULL");
         }
     }
-    let key = match (sort.key, dated) {
-        (SortKey::Date, Dated::Yes | Dated::Any) => Some("r.effective_low"),
-        (SortKey::LastUpdated, _) => Some("r.last_updated"),
-        (SortKey::Date, Dated::No) | (SortKey::Id, _) => None,
-    };
     if let Some(after) = after {
         continue_after(&mut sql, key, sort.descending, after);
     }
+    in_order(&mut sql, key, sort.descending);
+    sql.push(" LIMIT ").bind(Bind::Number(limit)).push(") AS r WINDOW w AS (");
+    in_order(&mut sql, key, sort.descending);
+    sql.push(" ROWS UNBOUNDED PRECEDING)");
+    in_order(&mut sql, key, sort.descending);
+    sql.load(conn).await
+}
+
+/// ` ORDER BY …`, the same for the rows, for the sum of their lengths and for the answer: they are sorted once.
+fn in_order(sql: &mut Sql, key: Option<&'static str>, descending: bool) {
     sql.push(" ORDER BY ");
     if let Some(key) = key {
-        sql.push(key).push(if sort.descending { " DESC, " } else { ", " });
+        sql.push("r.").push(key).push(if descending { " DESC, " } else { ", " });
     }
-    sql.push("r.id").push(if sort.descending { " DESC" } else { "" });
-    sql.push(" LIMIT ").bind(Bind::Number(limit));
-    sql.load(conn).await
+    sql.push("r.id").push(if descending { " DESC" } else { "" });
 }
 
 /// `(key, id) > (…)`, or `<` for descending order.
@@ -156,7 +178,7 @@ fn continue_after(sql: &mut Sql, key: Option<&'static str>, descending: bool, af
     let beyond = if descending { " < " } else { " > " };
     match (key, after.instant) {
         (Some(key), Some(instant)) => {
-            sql.push(" AND (")
+            sql.push(" AND (r.")
                 .push(key)
                 .push(", r.id)")
                 .push(beyond)

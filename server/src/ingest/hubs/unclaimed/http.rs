@@ -130,8 +130,8 @@ pub async fn discard_kept(
 
 /// An address behind a hub or app, as operators see it.
 pub fn view(app: &App, hub_model: &str, row: UnclaimedRow) -> UnclaimedDevice {
-    let mut models = app.decoders.models_on(&row.channels);
-    if row.channels.iter().any(String::is_empty) && app.decoders.model(hub_model).is_some() {
+    let mut models = app.decoders.now().models_on(&row.channels);
+    if row.channels.iter().any(String::is_empty) && app.decoders.now().model(hub_model).is_some() {
         models.push(hub_model.to_owned());
     }
     UnclaimedDevice {

@@ -5,6 +5,7 @@ mod golden;
 mod identity;
 mod time;
 mod values;
+mod waveforms;
 
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;

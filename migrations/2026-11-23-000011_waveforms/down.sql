@@ -1,0 +1,1 @@
+ALTER TABLE endpoint DROP COLUMN filter_except_codes;

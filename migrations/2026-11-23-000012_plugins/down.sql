@@ -1,0 +1,10 @@
+DELETE FROM api_token WHERE role = 'vendor';
+DROP TABLE plugin_generation, plugin_event, plugin_version, plugin;
+ALTER TABLE api_token DROP CONSTRAINT api_token_vendor_check, DROP CONSTRAINT api_token_tenant_check, DROP CONSTRAINT api_token_role_check;
+ALTER TABLE api_token DROP COLUMN vendor_id;
+ALTER TABLE api_token ADD CONSTRAINT api_token_role_check CHECK (role IN ('platform-admin', 'distributor-admin', 'distributor-user', 'customer-admin', 'customer-user', 'practitioner'));
+ALTER TABLE api_token ADD CONSTRAINT api_token_check CHECK ((role = 'platform-admin') = (tenant_id IS NULL));
+DROP TABLE vendor;
+UPDATE decoder SET origin = 'directory' WHERE origin = 'registry';
+ALTER TABLE decoder DROP CONSTRAINT decoder_origin_check;
+ALTER TABLE decoder ADD CONSTRAINT decoder_origin_check CHECK (origin IN ('bundled', 'directory'));

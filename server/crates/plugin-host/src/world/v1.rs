@@ -1,0 +1,22 @@
+//! Generation 1 of the contract, frozen (`plugin-sdk/wit`): what the SDK compiles against.
+
+/// What the contract's `decoder` and `hub-decoder` worlds generate. They share their types.
+#[allow(missing_docs, unreachable_pub, clippy::all, reason = "generated from decoder.wit, where the documentation is")]
+mod bindings {
+    wasmtime::component::bindgen!({
+        path: "../../../plugin-sdk/wit",
+        world: "decoder",
+    });
+
+    /// The hub's world.
+    pub mod hub {
+        wasmtime::component::bindgen!({
+            path: "../../../plugin-sdk/wit",
+            world: "hub-decoder",
+            with: { "afferent:decoder/types": super::afferent::decoder::types },
+        });
+    }
+}
+
+super::generation::worlds!();
+super::generation::conversions!();
