@@ -39,12 +39,25 @@ fn a_quick_run_measures_every_part_and_leaves_nothing_behind() {
     ingest_agrees_with_the_floor(&report);
     more_rows_are_more_rows(&report);
     under_overload_every_payload_has_a_fate(&report);
+    a_shadow_sees_every_retained_uplink(&report);
     assert!(report.number("/coldStart/newFolderMs") > report.number("/coldStart/existingFolderMs"));
     let models: Vec<&str> =
         report.0["decode"]["models"].as_array().unwrap().iter().filter_map(|cost| cost["model"].as_str()).collect();
     assert!(models.contains(&"gatt-2A35"), "{models:?}");
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0, "a folder was left behind");
     assert_eq!(processes_that_name(folder.path()), Vec::<String>::new(), "a server was left behind");
+}
+
+/// The same version twice says the same; beside a live shadow of all uplinks each is compared or counted as dropped.
+fn a_shadow_sees_every_retained_uplink(report: &Report) {
+    assert!(report.number("/shadow/uplinks") >= 500.0);
+    assert!(report.number("/shadow/serverPeakBytes") >= report.number("/shadow/serverBeforeBytes"));
+    let shares: Vec<f64> = (0..4).map(|row| report.number(&format!("/shadow/live/{row}/share"))).collect();
+    assert_eq!(shares, [0.0, 10.0, 100.0, 0.0]);
+    assert!(report.number("/shadow/live/0/compared") < 0.5);
+    let seen = report.number("/shadow/live/2/compared") + report.number("/shadow/live/2/dropped");
+    assert!(seen >= 300.0, "{seen} of 300 uplinks were compared or counted");
+    assert!(report.number("/shadow/live/1/compared") < 300.0);
 }
 
 /// The floor writes as many Observations as we do, and each of ours is to be delivered.

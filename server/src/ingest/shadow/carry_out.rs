@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use db::{TenantId, UplinkId};
 use plugin_host::Decoder;
@@ -26,6 +26,9 @@ const PAGE: i64 = 500;
 const PAUSE: Duration = Duration::from_secs(1);
 /// While live uplinks wait for their commit, a shadow replay waits for so long between its pages.
 const WAY: Duration = Duration::from_millis(100);
+/// How often it is looked whether there are old examples, and how old they may be.
+const FORGETS: Duration = Duration::from_secs(3600);
+const FORGOTTEN_DAYS: i32 = 90;
 /// After a failure.
 const BACK_OFF: Duration = Duration::from_secs(3);
 /// How long a page may take before another process takes over, in seconds.
@@ -35,7 +38,14 @@ const LEASE: i32 = 60;
 pub async fn run(app: Arc<App>, stop: CancellationToken) {
     let worker = Uuid::new_v4();
     let mut devices = Devices::default();
+    let mut forgot: Option<Instant> = None;
     while !stop.is_cancelled() {
+        if forgot.is_none_or(|at| at.elapsed() > FORGETS) {
+            forgot = Some(Instant::now());
+            if let Err(error) = forget(&app).await {
+                tracing::debug!(%error, "old examples of shadow runs could not be forgotten; it is tried again");
+            }
+        }
         let pause = match step(&app, worker, &mut devices).await {
             Ok(true) if app.intake.waiting() > 0 => WAY,
             Ok(true) => Duration::ZERO,
@@ -59,6 +69,14 @@ pub async fn run(app: Arc<App>, stop: CancellationToken) {
     if let Err(error) = let_go.await {
         tracing::debug!(%error, "shadow replays were not let go of; they are taken over when their lease ends");
     }
+}
+
+/// Values in examples are not kept for longer than what people have to settle.
+async fn forget(app: &App) -> Result<(), Error> {
+    let mut transaction = app.db.begin_worker().await?;
+    store::forget_old(&mut transaction, FORGOTTEN_DAYS).await?;
+    transaction.commit().await?;
+    Ok(())
 }
 
 async fn step(app: &Arc<App>, worker: Uuid, devices: &mut Devices) -> Result<bool, Error> {

@@ -350,6 +350,23 @@ struct KeyRow {
     measured_at: DateTime<Utc>,
 }
 
+/// Old runs lose their examples, which hold values, and their pairs of keys; the counts stay.
+pub(super) async fn forget_old(conn: &mut AsyncPgConnection, days: i32) -> QueryResult<()> {
+    diesel::sql_query(
+        "DELETE FROM shadow_key k USING shadow_replay s WHERE s.id = k.shadow_id AND s.updated_at < now() - make_interval(days => $1)",
+    )
+    .bind::<diesel::sql_types::Integer, _>(days)
+    .execute(conn)
+    .await?;
+    diesel::sql_query(
+        "UPDATE shadow_replay SET report = report - 'examples' WHERE updated_at < now() - make_interval(days => $1) AND report->'examples' IS NOT NULL",
+    )
+    .bind::<diesel::sql_types::Integer, _>(days)
+    .execute(conn)
+    .await?;
+    Ok(())
+}
+
 /// Keeps what was decided about changed record keys.
 pub(super) async fn decide_keys(
     conn: &mut AsyncPgConnection,
