@@ -139,6 +139,19 @@ pub async fn version_may_serve(conn: &mut AsyncPgConnection, plugin: &str, versi
     }
 }
 
+/// Whether a shadow replay of a decoder version that began since then is done.
+///
+/// # Errors
+/// The database's error.
+pub async fn version_was_compared(
+    conn: &mut AsyncPgConnection,
+    plugin: &str,
+    version: &str,
+    since: DateTime<Utc>,
+) -> QueryResult<bool> {
+    ingest::was_compared(conn, plugin, version, since).await
+}
+
 /// Another version of a plugin is in the shadow, or none, in the running transaction: live uplinks are compared with it.
 ///
 /// # Errors

@@ -4,7 +4,9 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::support::{TempDir, tests_data_dir};
+use serde_json::json;
+
+use crate::support::{TempDir, TestApp, tests_data_dir};
 
 /// A command of the guide and what it prints there.
 #[derive(Debug)]
@@ -61,11 +63,15 @@ fn is_like(pattern: &str, line: &str) -> bool {
 }
 
 /// Runs a section's commands in an empty directory.
-#[expect(clippy::disallowed_methods, reason = "the guide's `afferent` is found as a vendor's shell finds it")]
 fn run(heading: &str) {
+    run_in(&TempDir::new(), heading, &[]);
+}
+
+/// Runs a section's commands.
+#[expect(clippy::disallowed_methods, reason = "the guide's `afferent` is found as a vendor's shell finds it")]
+fn run_in(directory: &TempDir, heading: &str, variables: &[(&str, &str)]) {
     let steps = steps(heading);
     assert!(steps.len() >= 4, "the section has a whole transcript");
-    let directory = TempDir::new();
     let binary = PathBuf::from(env!("CARGO_BIN_EXE_afferent"));
     let path = format!("{}:{}", binary.parent().unwrap().display(), std::env::var("PATH").unwrap_or_default());
     for Step { command, expected } in &steps {
@@ -74,6 +80,7 @@ fn run(heading: &str) {
             .current_dir(directory.path())
             .env("PATH", &path)
             .env("AFFERENT_DATA_DIR", tests_data_dir())
+            .envs(variables.iter().copied())
             .output()
             .unwrap();
         let told = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
@@ -105,6 +112,35 @@ fn javascript_from_nothing_to_a_reading() {
         return;
     }
     run("JavaScript");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_decoder_is_handed_in_and_decodes_there() {
+    let app = TestApp::start().await;
+    let admin = app.platform_admin().await;
+    let vendor = admin.post("/api/v1/vendors", json!({ "name": "Acme" })).await.expect(201);
+    let path = format!("/api/v1/vendors/{}/tokens", vendor["id"].as_str().unwrap());
+    let token = admin.post(&path, json!({ "name": "build server" })).await.expect(201);
+    let token = token["token"].as_str().unwrap().to_owned();
+    let directory = TempDir::new();
+    std::fs::write(directory.path().join("vendor.token"), format!("{token}\n")).unwrap();
+    let server = app.url("");
+    tokio::task::spawn_blocking(move || run_in(&directory, "Hand it in", &[("SERVER", &server)])).await.unwrap();
+    // What the vendor's guide promises next, to the reading of somebody's device.
+    let acme = admin.with_token(&token);
+    let wish = json!({
+        "plugin": { "name": "acme-scale", "version": "1.0.0" }, "model": "acme-scale",
+        "frames": [{ "channel": "FFB2", "hex": "00581b55" }],
+    });
+    assert_eq!(acme.post("/api/v1/decode", wish).await.expect(200)["outcome"], "readings");
+    let activation = json!({ "reason": "the guide" });
+    admin.post("/api/v1/plugins/acme-scale/versions/1.0.0/activate", activation).await.expect(200);
+    let clinic = app.clinic("north").await;
+    let (device, scale) = clinic.device("acme-scale", "A1").await;
+    clinic.assign(&device, &clinic.patient, "2020-01-01T00:00:00Z", None).await;
+    scale.uplink("FFB2", &[0x00, 0x58, 0x1b, 0x55]).await.expect(201);
+    let found = clinic.admin.get(&format!("{}/Observation?code=29463-7", clinic.fhir)).await.expect(200);
+    assert_eq!(found["entry"][0]["resource"]["valueQuantity"]["value"].to_string(), "70.00");
 }
 
 #[test]

@@ -115,7 +115,16 @@ async fn models_do_not_go_unserved_by_accident() {
     let problem = act(&admin, "2.0.0", "activate", json!({})).await.expect(409);
     assert_eq!(problem["code"], "plugin.models-missing");
     assert!(problem["detail"].as_str().unwrap().contains("versioned-scale-plus (1 devices)"), "{problem}");
-    act(&admin, "2.0.0", "activate", json!({ "allowMissingModels": true })).await.expect(200);
+    // Nor is what serves them replaced blindly.
+    let missing_are_meant = json!({ "allowMissingModels": true });
+    let problem = act(&admin, "2.0.0", "activate", missing_are_meant).await.expect(409);
+    assert_eq!(problem["code"], "plugin.not-compared");
+    assert!(problem["detail"].as_str().unwrap().starts_with("1 devices use versioned-scale 1.0.0"), "{problem}");
+    let both = json!({ "allowMissingModels": true, "withoutComparison": true });
+    act(&admin, "2.0.0", "activate", both).await.expect(200);
+    let events = admin.get("/api/v1/plugins/versioned-scale/events").await.expect(200);
+    let last = events["items"].as_array().unwrap().last().unwrap().clone();
+    assert_eq!(last["reason"], "a test (without comparison)");
     let problem = act(&admin, "2.0.0", "retire", json!({})).await.expect(409);
     assert_eq!(problem["code"], "plugin.active");
     let (_, scale) = clinic.device("versioned-scale", "S1").await;

@@ -7,7 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
 use super::{act, activate, upload};
-use crate::support::{Actor, TestApp, versioned, versioned_frame};
+use crate::support::{Actor, TestApp, eventually, versioned, versioned_frame};
 
 /// A vendor and its account.
 async fn vendor(app: &TestApp, name: &str, more: Value) -> (Value, Actor) {
@@ -106,6 +106,63 @@ async fn a_vendor_reaches_nothing_of_any_tenant() {
         actor.get("/api/v1/plugins/bluetooth-sig").await.expect(404);
         upload(&actor, versioned("1.0.0", 'R')).await.expect(403);
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_vendor_tries_its_own_versions_and_sees_what_they_would_change() {
+    let app = TestApp::start().await;
+    let admin = app.platform_admin().await;
+    let (_, ours) = vendor(&app, "Scales Ltd", json!({})).await;
+    let (_, theirs) = vendor(&app, "Other Scales", json!({})).await;
+    upload(&ours, versioned("1.0.0", 'R')).await.expect(201);
+    upload(&ours, versioned("2.0.0", 'R')).await.expect(201);
+    activate(&admin, "1.0.0").await;
+    let clinic = app.clinic("north").await;
+    let (device, scale) = clinic.device("versioned-scale", "S1").await;
+    clinic.assign(&device, &clinic.patient, "2020-01-01T00:00:00Z", None).await;
+    for sequence in 0..3 {
+        scale.uplink("", &versioned_frame(7025, sequence, 0)).await.expect(201);
+    }
+
+    // A draft, before it serves anybody; and nothing of others, whatever their state.
+    let wish = |name: &str, version: &str, model: &str| {
+        let frames = json!([{ "hex": hex::encode(versioned_frame(7025, 9, 0)) }]);
+        json!({ "plugin": { "name": name, "version": version }, "model": model, "frames": frames })
+    };
+    let own = wish("versioned-scale", "2.0.0", "versioned-scale");
+    let tried = ours.post("/api/v1/decode", own.clone()).await.expect(200);
+    assert_eq!((&tried["decoderVersion"], &tried["outcome"]), (&json!("2.0.0"), &json!("readings")), "{tried}");
+    assert_eq!(admin.post("/api/v1/decode", own.clone()).await.expect(200)["readings"], tried["readings"]);
+    theirs.post("/api/v1/decode", own.clone()).await.expect(404);
+    clinic.admin.post("/api/v1/decode", own).await.expect(404);
+    ours.post("/api/v1/decode", wish("bluetooth-sig", "1.0.0", "gatt-2A9D")).await.expect(404);
+    ours.post("/api/v1/decode", wish("versioned-scale", "7.0.0", "versioned-scale")).await.expect(404);
+    let unknown = ours.post("/api/v1/decode", wish("versioned-scale", "2.0.0", "gatt-2A9D")).await.expect(422);
+    assert_eq!(unknown["errors"][0]["pointer"], "/model");
+    let served = json!({ "model": "versioned-scale", "frames": [{ "hex": "00" }] });
+    assert_eq!(ours.post("/api/v1/decode", served).await.expect(403)["code"], "role");
+
+    // The platform's shadow replay: its vendor sees the counts, and nothing that is a tenant's.
+    let run = json!({ "decoder": { "name": "versioned-scale", "version": "2.0.0" }, "scope": { "tenants": [clinic.tenant] } });
+    ours.post("/api/v1/shadow-replays", run.clone()).await.expect(403);
+    let run = admin.post("/api/v1/shadow-replays", run).await.expect(202);
+    let path = format!("/api/v1/shadow-replays/{}", run["id"].as_str().unwrap());
+    let report = eventually("the shadow replay to be done", || async {
+        let report = ours.get(&format!("{path}/report")).await.expect(200);
+        (report["shadow"]["state"] == "done").then_some(report)
+    })
+    .await;
+    assert_eq!(report["same"], 3, "{report}");
+    for shown in [report, ours.get(&path).await.expect(200), ours.get("/api/v1/shadow-replays").await.expect(200)] {
+        assert!(!shown.to_string().contains(&clinic.tenant), "{shown}");
+    }
+    for call in ["cancel", "resume", "record-keys"] {
+        let decision = json!({ "recordKeys": "accept", "reason": "x" });
+        ours.post(&format!("{path}/{call}"), decision).await.expect(404);
+    }
+    theirs.get(&format!("{path}/report")).await.expect(404);
+    theirs.get(&path).await.expect(404);
+    assert_eq!(theirs.get("/api/v1/shadow-replays").await.expect(200)["items"], json!([]));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -88,6 +88,7 @@ async fn a_wrong_decoder_is_replaced_and_what_it_said_put_right_here_and_at_the_
 
     // The draft of 2.0.0: what it would change is known before it serves.
     upload(&admin, versioned("2.0.0")).await.expect(201);
+    assert_eq!(act(&admin, "2.0.0", "activate").await.expect(409)["code"], "plugin.not-compared");
     let draft = report(&admin, "2.0.0").await;
     assert_eq!(
         (&draft["changed"], &draft["newlyDecoded"], &draft["newlyFailing"]),
@@ -132,6 +133,8 @@ async fn a_wrong_decoder_is_replaced_and_what_it_said_put_right_here_and_at_the_
     act(&admin, "3.0.0", "activate").await.expect(200);
     let back = admin.post("/api/v1/plugins/versioned-decoder/rollback", json!({ "reason": "the walk ends" })).await;
     assert_eq!(back.expect(200)["version"], "2.0.0");
+    // What was compared with another version counts no more.
+    assert_eq!(act(&admin, "3.0.0", "activate").await.expect(409)["code"], "plugin.not-compared");
     // Sent again: known.
     let again = scale.uplink("", format!("k 1 7025 {TIME}").as_bytes()).await.expect(200);
     assert_eq!(again["observations"], stored["observations"]);
@@ -165,6 +168,9 @@ async fn a_version_in_the_shadow_is_compared_on_live_uplinks_until_it_serves() {
         }
         tokio::time::sleep(std::time::Duration::from_millis(100)).await;
     }
+    // A live shadow sees what comes, and not what is there: that is asked for.
+    assert_eq!(act(&admin, "2.0.0", "activate").await.expect(409)["code"], "plugin.not-compared");
+    report(&admin, "2.0.0").await;
     act(&admin, "2.0.0", "activate").await.expect(200);
     assert!(runs().await.iter().all(|run| run["state"] != "running"), "what serves is no shadow any more");
 }

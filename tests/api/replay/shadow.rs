@@ -119,33 +119,57 @@ async fn mapped_records_are_known_under_their_new_keys() {
     let total = |steps: u32| format!("g 4 {steps} 2025-06-01T00:00:00 2025-06-02T00:00:00");
     let weight = observation(&ward.send(&line).await);
     let steps = observation(&ward.send(&total(500)).await);
-    // Version 3 is looked at while version 2 serves: a server that has both, and prefers the older.
-    let both = ward.with(&["2.0.0", "3.0.0"]).await;
-    let platform = both.app.platform_admin().await;
-    // Here 3.0.0 serves; the pairs are those of 2.0.0 beside it, turned round for the mapping.
-    let pairs = report(&platform, "2.0.0").await;
-    assert_eq!(pairs["recordKeysChanged"], 2);
-    let mut conn = crate::support::connect(&both.app.database.superuser_url).await;
-    diesel_async::SimpleAsyncConnection::batch_execute(
-        &mut conn,
-        "UPDATE shadow_key SET new_key = old_key || '-', old_key = new_key; UPDATE shadow_key SET new_key = rtrim(new_key, '-')",
-    )
-    .await
-    .unwrap();
+    // A draft that names the records otherwise.
+    let platform = ward.app.platform_admin().await;
+    let upload = platform.request(reqwest::Method::POST, "/api/v1/plugins");
+    let upload = upload.header("Content-Type", "application/wasm").body(super::versioned("3.0.0"));
+    platform.send(upload).await.expect(201);
+    let pairs = report(&platform, "3.0.0").await;
+    assert_eq!((&pairs["verdict"], &pairs["recordKeysChanged"]), (&json!("blocked"), &json!(2)));
+    let activate = async || {
+        let path = "/api/v1/plugins/versioned-decoder/versions/3.0.0/activate";
+        platform.post(path, json!({ "reason": "longer keys" })).await
+    };
+    assert_eq!(activate().await.expect(409)["code"], "record-keys-changed");
     let path = format!("/api/v1/shadow-replays/{}/record-keys", pairs["shadow"]["id"].as_str().unwrap());
     let mapped =
         platform.post(&path, json!({ "recordKeys": "remap", "reason": "keys have a prefix now" })).await.expect(200);
     assert_eq!(mapped["mapped"], 2);
+    activate().await.expect(200);
     // Version 3 gives the records other keys, and they are known.
-    let again = both.send(&line).await;
+    let again = ward.send(&line).await;
     assert_eq!((&again["outcome"], &again["observations"]), (&json!("duplicate"), &json!([weight])));
-    let grown = both.send(&total(700)).await;
+    let grown = ward.send(&total(700)).await;
     assert_eq!((&grown["outcome"], &grown["revised"]), (&json!("stored"), &json!([steps])), "{grown}");
-    assert!(both.value(&steps).await.0.starts_with("700"));
-    assert_eq!(both.clinic.count("").await, 2);
+    assert!(ward.value(&steps).await.0.starts_with("700"));
+    assert_eq!(ward.clinic.count("").await, 2);
     // Another record is another record.
-    let new = both.send(&format!("k 2 7025 {TIME}")).await;
+    let new = ward.send(&format!("k 2 7025 {TIME}")).await;
     assert_eq!(new["outcome"], "stored");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn old_reports_keep_their_counts_and_forget_their_examples() {
+    let ward = Ward::start().await;
+    ward.send(&format!("k 1 7025 {TIME}")).await;
+    let ward = ward.with(&["1.0.0", "3.0.0"]).await;
+    let platform = ward.app.platform_admin().await;
+    let (old, young) = (report(&platform, "1.0.0").await, report(&platform, "1.0.0").await);
+    assert_eq!((&old["changed"], &old["recordKeysChanged"]), (&json!(1), &json!(1)), "{old}");
+    let id = |report: &Value| report["shadow"]["id"].as_str().unwrap().to_owned();
+    let mut conn = crate::support::connect(&ward.app.database.superuser_url).await;
+    let age = format!("UPDATE shadow_replay SET updated_at = now() - interval '91 days' WHERE id = '{}'", id(&old));
+    diesel_async::SimpleAsyncConnection::batch_execute(&mut conn, &age).await.unwrap();
+    // A process looks when it starts.
+    let second = ward.with_second().await;
+    let read = async |id: &str| platform.get(&format!("/api/v1/shadow-replays/{id}/report")).await.expect(200);
+    eventually("the examples to be forgotten", || async {
+        (read(&id(&old)).await["examples"] == json!([])).then_some(())
+    })
+    .await;
+    assert_eq!((&read(&id(&old)).await["changed"], &read(&id(&young)).await["examples"]), (&json!(1), &young["examples"]));
+    assert_ne!(young["examples"], json!([]));
+    drop(second);
 }
 
 #[tokio::test(flavor = "multi_thread")]

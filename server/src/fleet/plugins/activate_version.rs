@@ -1,6 +1,6 @@
 //! Which version serves: activated, taken back, put aside, tried in the shadow.
 
-use plugin_host::Surface;
+use plugin_host::{Decoder, Surface};
 
 use super::model::{Action, State};
 use super::store::{self, NewEvent, VersionRow};
@@ -19,12 +19,15 @@ pub struct Wish {
     pub reason: String,
     /// Models that the active version knows and this one does not may go unserved.
     pub allow_missing_models: bool,
+    /// No shadow replay has to have compared it with the version that serves.
+    pub without_comparison: bool,
 }
 
 /// Lets a version serve in the place of the one that does.
 ///
 /// # Errors
-/// 404; 409 when a model is another's, or would go unserved.
+/// 404; 409 when a model is another's, or would go unserved, when nobody has compared it with the version that serves, or when
+/// its changed record keys await a decision.
 pub async fn activate(
     app: &App,
     principal: &Principal,
@@ -46,7 +49,7 @@ pub async fn roll_back(app: &App, principal: &Principal, plugin: &str, reason: S
     let before = before.ok_or_else(|| {
         Error::conflict("plugin.nothing-before", "No other version of this decoder was active before this one.")
     })?;
-    let wish = Wish { reason, allow_missing_models: true };
+    let wish = Wish { reason, allow_missing_models: true, without_comparison: true };
     serve(app, principal, plugin, &before, &wish, Action::RolledBack).await
 }
 
@@ -77,6 +80,9 @@ async fn serve(
     {
         check_missing(&mut transaction, active, &row).await?;
     }
+    if let Some(active) = active.as_ref().filter(|active| active.id != row.id && !wish.without_comparison) {
+        check_compared(&mut transaction, active, &decoder).await?;
+    }
     if let Some(active) = active.as_ref().filter(|active| active.id != row.id) {
         store::set_state(&mut transaction, active.id, State::Retired, 0).await?;
     }
@@ -93,14 +99,40 @@ async fn serve(
         provenance::upsert_model_row(&mut transaction, model, &decoder).await?;
     }
     let before = active.as_ref().map(|row| row.version.as_str());
-    let event = event(principal, plugin, version, action, before, &wish.reason);
-    store::insert_event(&mut transaction, event).await?;
+    let reason = match action {
+        Action::Activated if wish.without_comparison => format!("{} (without comparison)", wish.reason),
+        _ => wish.reason.clone(),
+    };
+    store::insert_event(&mut transaction, event(principal, plugin, version, action, before, &reason)).await?;
     store::count_change(&mut transaction).await?;
     let row = found(store::find_version(&mut transaction, plugin, version).await?)?;
     transaction.commit().await?;
     // Here at once, in other processes within a second.
     app.decoders.refresh(&app.db).await?;
     Ok(row)
+}
+
+/// What serves devices is not replaced blindly: somebody has seen, since it serves, what the next version would change.
+async fn check_compared(conn: &mut db::Transaction, active: &VersionRow, next: &Decoder) -> Result<(), Error> {
+    // Hubs' decoders are not run in shadows (docs/replay.md), and where there are no devices there is nothing to compare.
+    let devices = store::count_units(conn, &active.models).await?;
+    if next.surface() != Surface::Device || devices == 0 {
+        return Ok(());
+    }
+    let manifest = next.manifest();
+    // A version that came with the server serves from then on.
+    let decided = store::last_decided(conn, &manifest.name).await?;
+    let serves_since = decided.map_or(active.uploaded_at, |at| at.max(active.uploaded_at));
+    if wiring::version_was_compared(conn, &manifest.name, &manifest.version, serves_since).await? {
+        return Ok(());
+    }
+    Err(Error::conflict(
+        "plugin.not-compared",
+        format!(
+            "{devices} devices use {} {}, and no shadow replay has compared it with this version since it serves: POST /api/v1/shadow-replays, and look at its report. Say `withoutComparison: true` if that cannot wait.",
+            active.plugin, active.version
+        ),
+    ))
 }
 
 /// Devices of a model that nothing decodes are a surprise that nobody should have by accident.

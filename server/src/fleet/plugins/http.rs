@@ -155,6 +155,9 @@ struct Activation {
     /// Models that the active version knows and this one does not may go unserved.
     #[serde(default)]
     allow_missing_models: bool,
+    /// It may serve although no shadow replay has compared it with the active version.
+    #[serde(default)]
+    without_comparison: bool,
 }
 
 /// Why.
@@ -243,6 +246,22 @@ async fn seen(caller: &Caller, app: &AppData, name: &str) -> Result<PluginRow, E
     found
         .filter(|row| caller.role() == Role::PlatformAdmin || (caller.role() == Role::Vendor && own(row)))
         .ok_or_else(|| Error::not_found("plugin"))
+}
+
+/// The plugins that the caller may see: all (none told) for a platform admin, a vendor's own.
+///
+/// # Errors
+/// The database's error.
+pub async fn visible_plugins(caller: &Caller, app: &AppData) -> Result<Option<Vec<String>>, Error> {
+    let vendor = match (caller.role(), caller.principal.vendor) {
+        (Role::PlatformAdmin, _) => return Ok(None),
+        (Role::Vendor, Some(vendor)) => vendor,
+        _ => return Ok(Some(Vec::new())),
+    };
+    let mut transaction = app.db.begin_platform().await?;
+    let rows = store::list_plugins(&mut transaction, Some(vendor)).await?;
+    transaction.commit().await?;
+    Ok(Some(rows.into_iter().map(|row| row.name).collect()))
 }
 
 /// A version that the caller may try, whatever its state.
@@ -401,7 +420,8 @@ async fn list_plugin_events(
 /// Activate a version
 ///
 /// It serves its models from now on: in this process at once, in others within a second or two, and no uplink is held up.
-/// The version that served is retired and comes back with one call (`/plugins/{name}/rollback`). For platform admins.
+/// The version that served is retired and comes back with one call (`/plugins/{name}/rollback`). Where devices use what
+/// served, a shadow replay (`/shadow-replays`) has to have compared both first. For platform admins.
 #[utoipa::path(tag = "plugins", params(("name" = String, Path), ("version" = String, Path)), request_body = Activation, responses((status = 200, body = PluginVersion), Problems))]
 #[post("/plugins/{name}/versions/{version}/activate")]
 async fn activate_plugin_version(
@@ -412,8 +432,8 @@ async fn activate_plugin_version(
 ) -> ApiResult<Json<PluginVersion>> {
     let (name, version) = path.into_inner();
     decided(&caller, &app, &name, &body.reason).await?;
-    let Activation { reason, allow_missing_models } = body.into_inner();
-    let wish = Wish { reason, allow_missing_models };
+    let Activation { reason, allow_missing_models, without_comparison } = body.into_inner();
+    let wish = Wish { reason, allow_missing_models, without_comparison };
     Ok(Json(activate_version::activate(&app, &caller.principal, &name, &version, &wish).await?.into()))
 }
 

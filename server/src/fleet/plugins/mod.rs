@@ -20,7 +20,7 @@ use db::Db;
 
 use crate::error::Error;
 
-pub use http::{for_trial, routes};
+pub use http::{for_trial, routes, visible_plugins};
 pub use server_start::{register_local, register_models};
 pub use store::RegisteredRow;
 

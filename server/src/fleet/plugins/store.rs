@@ -401,6 +401,16 @@ pub async fn version_before(conn: &mut AsyncPgConnection, name: &str) -> QueryRe
     Ok(last.flatten())
 }
 
+/// When it was last decided which version serves.
+pub async fn last_decided(conn: &mut AsyncPgConnection, name: &str) -> QueryResult<Option<DateTime<Utc>>> {
+    plugin_event::table
+        .filter(plugin_event::plugin.eq(name))
+        .filter(plugin_event::action.eq_any(["activated", "rolled-back", "unpinned"]))
+        .select(diesel::dsl::max(plugin_event::at))
+        .first(conn)
+        .await
+}
+
 /// How many physical devices there are of these models, over all tenants.
 pub async fn count_units(conn: &mut AsyncPgConnection, models: &[String]) -> QueryResult<i64> {
     device_unit::table.filter(device_unit::model.eq_any(models)).count().get_result(conn).await

@@ -1,5 +1,6 @@
 //! What the registry asks before it activates a version: whether its newest shadow replay stands in the way.
 
+use chrono::{DateTime, Utc};
 use diesel::QueryResult;
 use diesel_async::AsyncPgConnection;
 
@@ -16,8 +17,8 @@ pub struct Block {
 }
 
 /// Whether the newest shadow replay of a decoder version that is done blocks its activation: it changes record keys, and
-/// nobody has said what becomes of them. A version without any report is not blocked: whether one is asked for, the registry
-/// decides (see [`newest_report`]). For a transaction of the platform or of the worker.
+/// nobody has said what becomes of them. A version without any report is not blocked here: whether one is asked for, the
+/// registry decides (see [`was_compared`]). For a transaction of the platform or of the worker.
 ///
 /// # Errors
 /// The database's error.
@@ -36,18 +37,15 @@ pub async fn activation_block(conn: &mut AsyncPgConnection, name: &str, version:
     }))
 }
 
-/// The newest shadow replay of a version that is done: its id, and how many uplinks it compared.
+/// Whether a shadow replay of a version that began since then is done.
 ///
 /// # Errors
 /// The database's error.
-pub async fn newest_report(
+pub async fn was_compared(
     conn: &mut AsyncPgConnection,
     name: &str,
     version: &str,
-) -> QueryResult<Option<(db::ShadowReplayId, u64)>> {
-    let run = store::newest_done(conn, name, version).await?;
-    Ok(run.map(|run| {
-        let report: Report = serde_json::from_value(run.report).unwrap_or_default();
-        (run.id, report.uplinks)
-    }))
+    since: DateTime<Utc>,
+) -> QueryResult<bool> {
+    Ok(store::newest_done(conn, name, version).await?.is_some_and(|run| run.created_at >= since))
 }

@@ -13,6 +13,7 @@ use super::model::{Class, Example, FieldCount, Report};
 use super::store::{self, RunRow};
 use crate::app::AppData;
 use crate::error::{ApiResult, Error, Problems};
+use crate::fleet::visible_plugins;
 use crate::identity::{Caller, Role};
 use crate::ingest::held::check_reason;
 use crate::ingest::replays::DecoderVersion;
@@ -219,6 +220,26 @@ fn platform_sees(caller: &Caller) -> Result<(), Error> {
     if caller.role() == Role::PlatformAdmin { Ok(()) } else { Err(Error::not_found("shadow replay")) }
 }
 
+/// A run, for the platform and for the vendor whose decoder it runs.
+async fn seen(caller: &Caller, app: &AppData, id: ShadowReplayId) -> Result<RunRow, Error> {
+    let run = find(app, id).await?;
+    match visible_plugins(caller, app).await? {
+        None => Ok(run),
+        Some(own) if own.contains(&run.decoder_name) => Ok(for_its_vendor(run)),
+        Some(_) => Err(Error::not_found("shadow replay")),
+    }
+}
+
+/// Without what belongs to tenants: whose they are, which uplinks, what was read. Counts and the names of fields stay.
+fn for_its_vendor(mut run: RunRow) -> RunRow {
+    for (of, name) in [(&mut run.report, "examples"), (&mut run.scope, "tenants")] {
+        if let Some(members) = of.as_object_mut() {
+            members.remove(name);
+        }
+    }
+    run
+}
+
 /// Run a decoder version beside the one that serves
 ///
 /// Over the retained uplinks of its models; or, with `scope.share`, beside live uplinks from now on, after their commit.
@@ -236,7 +257,7 @@ async fn create_shadow_replay(caller: Caller, app: AppData, body: Json<NewShadow
 
 /// List shadow runs
 ///
-/// Oldest first.
+/// Oldest first. All for a platform admin; for a vendor those of its own decoders.
 #[utoipa::path(tag = "fleet", params(PageQuery), responses((status = 200, body = Page<ShadowReplay>), Problems))]
 #[get("/shadow-replays")]
 async fn list_shadow_replays(
@@ -244,11 +265,16 @@ async fn list_shadow_replays(
     app: AppData,
     page: Query<PageQuery>,
 ) -> ApiResult<Json<Page<ShadowReplay>>> {
-    platform_only(&caller)?;
+    caller.require(matches!(caller.role(), Role::PlatformAdmin | Role::Vendor), "see runs of decoder versions")?;
     let limit = page.limit()?;
+    let own = visible_plugins(&caller, &app).await?;
     let mut transaction = app.db.begin_worker().await?;
-    let rows = store::list(&mut transaction, ShadowReplayId(page.after()), limit + 1).await?;
+    let rows = store::list(&mut transaction, own.as_deref(), ShadowReplayId(page.after()), limit + 1).await?;
     transaction.commit().await?;
+    let rows = match own {
+        None => rows,
+        Some(_) => rows.into_iter().map(for_its_vendor).collect(),
+    };
     let rows = Page::from_rows(rows, limit, |row: &RunRow| row.id.0);
     let items = rows.items.into_iter().map(ShadowReplay::try_from).collect::<Result<_, _>>()?;
     Ok(Json(Page { items, next: rows.next }))
@@ -265,18 +291,17 @@ async fn find(app: &AppData, id: ShadowReplayId) -> Result<RunRow, Error> {
 #[utoipa::path(tag = "fleet", params(("id" = ShadowReplayId, Path)), responses((status = 200, body = ShadowReplay), Problems))]
 #[get("/shadow-replays/{id}")]
 async fn find_shadow_replay(caller: Caller, app: AppData, id: Path<ShadowReplayId>) -> ApiResult<Json<ShadowReplay>> {
-    platform_sees(&caller)?;
-    Ok(Json(find(&app, *id).await?.try_into()?))
+    Ok(Json(seen(&caller, &app, *id).await?.try_into()?))
 }
 
 /// Read the report of a shadow run
 ///
-/// What differs from the version that serves, in numbers and with a few uplinks as examples.
+/// What differs from the version that serves, in numbers and with a few uplinks as examples. The vendor of the decoder sees
+/// the numbers, and no example.
 #[utoipa::path(tag = "fleet", params(("id" = ShadowReplayId, Path)), responses((status = 200, body = ShadowReport), Problems))]
 #[get("/shadow-replays/{id}/report")]
 async fn find_shadow_report(caller: Caller, app: AppData, id: Path<ShadowReplayId>) -> ApiResult<Json<ShadowReport>> {
-    platform_sees(&caller)?;
-    Ok(Json(find(&app, *id).await?.try_into()?))
+    Ok(Json(seen(&caller, &app, *id).await?.try_into()?))
 }
 
 /// Cancel a shadow run

@@ -16,7 +16,7 @@ mod registry;
 mod run_both;
 mod store;
 
-pub use activation::{Block, activation_block, newest_report};
+pub use activation::{Block, activation_block, was_compared};
 pub use carry_out::run;
 pub use http::routes;
 pub use live::{Shadows, run_live};

@@ -79,11 +79,20 @@ pub(super) async fn find(conn: &mut AsyncPgConnection, id: ShadowReplayId) -> Qu
         .optional()
 }
 
-/// Runs after an id, oldest first.
-pub(super) async fn list(conn: &mut AsyncPgConnection, after: ShadowReplayId, limit: i64) -> QueryResult<Vec<RunRow>> {
-    diesel::sql_query(format!("SELECT {COLUMNS} FROM shadow_replay WHERE id > $1 ORDER BY id LIMIT $2"))
+/// Runs after an id, oldest first; of some decoders, or of all.
+pub(super) async fn list(
+    conn: &mut AsyncPgConnection,
+    decoders: Option<&[String]>,
+    after: ShadowReplayId,
+    limit: i64,
+) -> QueryResult<Vec<RunRow>> {
+    let sql = format!(
+        "SELECT {COLUMNS} FROM shadow_replay WHERE id > $1 AND ($3 IS NULL OR decoder_name = ANY($3)) ORDER BY id LIMIT $2"
+    );
+    diesel::sql_query(sql)
         .bind::<SqlUuid, _>(after)
         .bind::<BigInt, _>(limit)
+        .bind::<Nullable<Array<Text>>, _>(decoders)
         .load(conn)
         .await
 }
