@@ -10,7 +10,8 @@ use std::process::Command;
 use std::{env, fs};
 
 use anyhow::{Context, Result, bail, ensure};
-use wit_component::ComponentEncoder;
+use wit_component::{ComponentEncoder, StringEncoding};
+use wit_parser::Resolve;
 
 /// The target of decoders: no operating system, so that there is nothing to import.
 const TARGET: &str = "wasm32-unknown-unknown";
@@ -65,6 +66,20 @@ pub fn build_module(crate_directory: &Path, target_directory: &Path) -> Result<P
 /// When the module lacks the contract's types or the exports that they ask for, or imports something.
 pub fn encode(module: &[u8]) -> Result<Vec<u8>> {
     ComponentEncoder::default().validate(true).module(module)?.encode()
+}
+
+/// The module with the contract's types in it, as the bindings of the SDK carry them: for modules that another compiler made. `wit` is the
+/// contract's text, and `world` the one that the module exports.
+///
+/// # Errors
+/// The text is no contract, or has no such world.
+pub fn with_contract(module: &[u8], wit: &str, world: &str) -> Result<Vec<u8>> {
+    let mut resolve = Resolve::default();
+    let package = resolve.push_str("decoder.wit", wit)?;
+    let world = resolve.select_world(&[package], Some(world))?;
+    let mut module = module.to_vec();
+    wit_component::embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8)?;
+    Ok(module)
 }
 
 /// Writes beside and renames, unless the file already says the same: its time is what others compare.

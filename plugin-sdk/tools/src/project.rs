@@ -14,6 +14,8 @@ const LONGEST: usize = 60;
 const README_END: &str = include_str!("../templates/README-end.md");
 const VECTORS: &str = include_str!("../templates/vectors.jsonl");
 
+/// A project that has nothing besides what a person edits, or whose SDK is written otherwise.
+const NOTHING: &[(&str, &str)] = &[];
 /// The files of a project by language: path and template.
 const RUST: &[(&str, &str)] = &[
     ("Cargo.toml", include_str!("../templates/rust/Cargo.toml.txt")),
@@ -40,6 +42,30 @@ const JAVASCRIPT_SDK: &[(&str, &str)] = &[
 ];
 const JAVASCRIPT_LOCK: &str = include_str!("../templates/javascript/package-lock.json.txt");
 
+const C: &[(&str, &str)] = &[
+    ("decoder.c", include_str!("../templates/c/decoder.c")),
+    ("README.md", include_str!("../templates/c/README.md")),
+    (".gitignore", "/build\n*.wasm\n"),
+];
+const C_SDK: &[(&str, &str)] = &[
+    ("sdk/afferent.h", include_str!("../../c/afferent.h")),
+    ("sdk/afferent.c", include_str!("../../c/afferent.c")),
+    ("sdk/decoder.wit", include_str!("../../wit/decoder.wit")),
+    ("compile_flags.txt", include_str!("../templates/c/compile_flags.txt")),
+];
+
+const PYTHON: &[(&str, &str)] = &[
+    ("decoder.py", include_str!("../templates/python/decoder.py")),
+    ("pyproject.toml", include_str!("../templates/python/pyproject.toml.txt")),
+    ("README.md", include_str!("../templates/python/README.md")),
+    (".gitignore", "/.venv\n__pycache__\n*.wasm\n"),
+];
+const PYTHON_SDK: &[(&str, &str)] = &[
+    ("afferent.py", include_str!("../../python/afferent.py")),
+    ("decoder.wit", include_str!("../../wit/decoder.wit")),
+    ("requirements.txt", include_str!("../templates/python/requirements.txt")),
+];
+
 /// Makes the project `name` in `directory`, which must not be there, or be empty. Gives the files that a person edits.
 ///
 /// # Errors
@@ -49,10 +75,13 @@ pub fn create(name: &str, language: Language, directory: &Path) -> Result<Vec<St
     let taken = fs::read_dir(directory).is_ok_and(|mut entries| entries.next().is_some());
     ensure!(!taken, "{} is there already and is not empty; nothing was changed", directory.display());
     ensure!(!directory.is_file(), "{} is a file", directory.display());
-    let templates = match language {
-        Language::Rust => RUST,
-        Language::Declarative => DECLARATIVE,
-        Language::JavaScript => JAVASCRIPT,
+    // What a person edits, and what lies beside it.
+    let (templates, beside) = match language {
+        Language::Rust => (RUST, NOTHING),
+        Language::Declarative => (DECLARATIVE, NOTHING),
+        Language::JavaScript => (JAVASCRIPT, JAVASCRIPT_SDK),
+        Language::C => (C, C_SDK),
+        Language::Python => (PYTHON, PYTHON_SDK),
     };
     let mut files = Vec::new();
     for (path, template) in templates {
@@ -62,10 +91,10 @@ pub fn create(name: &str, language: Language, directory: &Path) -> Result<Vec<St
     let vectors = format!("vectors/{name}.jsonl");
     write(directory, &vectors, &filled(VECTORS, name))?;
     files.push(vectors);
+    for (path, text) in beside {
+        write(directory, path, text)?;
+    }
     if language == Language::JavaScript {
-        for (path, text) in JAVASCRIPT_SDK {
-            write(directory, path, text)?;
-        }
         write(directory, "package-lock.json", &filled(JAVASCRIPT_LOCK, name))?;
     }
     if language == Language::Rust {

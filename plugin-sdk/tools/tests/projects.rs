@@ -101,6 +101,41 @@ fn a_javascript_project_is_made_packed_and_passes() {
     passes(&scratch.0, "acme-scale", 15);
 }
 
+/// Where clang or its linker is missing that is said, and nothing is proved.
+#[test]
+#[expect(clippy::print_stderr, reason = "a test that proves nothing says so")]
+fn a_c_project_is_made_packed_and_passes() {
+    let scratch = Scratch::new("c");
+    project::create("acme-scale", pack::Language::C, &scratch.0).unwrap();
+    if let Err(error) = pack::pack(&scratch.0) {
+        let told = format!("{error:#}");
+        assert!(told.contains("cannot start"), "{told}");
+        eprintln!("SKIPPED: {told}");
+        return;
+    }
+    let report = passes(&scratch.0, "acme-scale", 120);
+    assert_eq!(report.not_fully_tried, 0);
+    assert!(report.cost.fuel < 20_000, "{:?}", report.cost);
+    eprintln!("{:?}", report);
+}
+
+/// Where Python or its index is missing that is said, and nothing is proved.
+#[test]
+#[expect(clippy::print_stderr, reason = "a test that proves nothing says so")]
+fn a_python_project_is_made_packed_and_passes() {
+    let scratch = Scratch::new("python");
+    project::create("acme-scale", pack::Language::Python, &scratch.0).unwrap();
+    if let Err(error) = pack::pack(&scratch.0) {
+        let told = format!("{error:#}");
+        let unreachable = ["cannot start", "ensurepip is not", "No matching distribution", "Connection", "Max retries", "Temporary failure"];
+        assert!(unreachable.iter().any(|word| told.contains(word)), "{told}");
+        eprintln!("SKIPPED: {told}");
+        return;
+    }
+    let report = passes(&scratch.0, "acme-scale", 15);
+    eprintln!("{:?}", report);
+}
+
 #[test]
 fn nothing_is_overwritten_and_names_are_names() {
     let scratch = Scratch::new("refused");

@@ -1,7 +1,9 @@
 //! `afferent plugin pack`: a project becomes a component.
 
+mod c;
 mod declarative;
 mod javascript;
+mod python;
 mod rust;
 
 use std::fs;
@@ -20,23 +22,43 @@ pub enum Language {
     Declarative,
     /// `decoder.js` and `package.json`.
     JavaScript,
+    /// `decoder.c`.
+    C,
+    /// `decoder.py` and `pyproject.toml`.
+    Python,
 }
 
 impl Language {
+    /// What it is called where people read it: `a component made of …`.
+    #[must_use]
+    pub const fn title(self) -> &'static str {
+        match self {
+            Self::Declarative => "a table",
+            Self::Rust => "Rust",
+            Self::JavaScript => "JavaScript",
+            Self::C => "C",
+            Self::Python => "Python",
+        }
+    }
+
     /// The language of a project.
     ///
     /// # Errors
     /// The directory is none that `afferent plugin new` makes.
     pub fn of(directory: &Path) -> Result<Self> {
+        let files = [
+            ("decoder.toml", Self::Declarative),
+            ("Cargo.toml", Self::Rust),
+            ("decoder.js", Self::JavaScript),
+            ("decoder.c", Self::C),
+            ("decoder.py", Self::Python),
+        ];
         let found: Vec<(&str, Self)> =
-            [("decoder.toml", Self::Declarative), ("Cargo.toml", Self::Rust), ("decoder.js", Self::JavaScript)]
-                .into_iter()
-                .filter(|(name, _)| directory.join(name).is_file())
-                .collect();
+            files.into_iter().filter(|(name, _)| directory.join(name).is_file()).collect();
         match found.as_slice() {
             [(_, language)] => Ok(*language),
             [] => bail!(
-                "{} has neither a decoder.toml (a table), a Cargo.toml (Rust) nor a decoder.js; `afferent plugin new NAME` makes a project",
+                "{} has neither a decoder.toml (a table), a Cargo.toml (Rust), a decoder.js, a decoder.c nor a decoder.py; `afferent plugin new NAME` makes a project",
                 directory.display()
             ),
             several => {
@@ -68,6 +90,8 @@ pub fn pack(directory: &Path) -> Result<Packed> {
         Language::Declarative => declarative::pack(directory)?,
         Language::Rust => rust::pack(directory)?,
         Language::JavaScript => javascript::pack(directory)?,
+        Language::C => c::pack(directory)?,
+        Language::Python => python::pack(directory)?,
     };
     let path = directory.join(format!("{name}.wasm"));
     componentize::write_atomically(&path, &component)?;

@@ -31,6 +31,10 @@ enum Written {
     /// JavaScript (QuickJS); needs Node.js and npm to pack.
     #[value(name = "javascript")]
     JavaScript,
+    /// C; needs clang and lld to pack.
+    C,
+    /// Python (CPython, 18 MB); needs Python with venv to pack.
+    Python,
 }
 
 /// Makes a project.
@@ -44,6 +48,8 @@ pub fn new(args: &NewArgs) -> anyhow::Result<ExitCode> {
         Written::Declarative => Language::Declarative,
         Written::Rust => Language::Rust,
         Written::JavaScript => Language::JavaScript,
+        Written::C => Language::C,
+        Written::Python => Language::Python,
     };
     let files = project::create(&args.name, language, &directory)?;
     let shown = directory.display();
@@ -62,11 +68,6 @@ pub fn new(args: &NewArgs) -> anyhow::Result<ExitCode> {
 #[expect(clippy::print_stdout, reason = "printing is what this command is for")]
 pub fn pack(directory: &Path) -> anyhow::Result<ExitCode> {
     let packed = pack::pack(directory)?;
-    let written = match packed.language {
-        Language::Declarative => "a table",
-        Language::Rust => "Rust",
-        Language::JavaScript => "JavaScript",
-    };
-    println!("{}: a component of {} bytes, made of {written}", packed.path.display(), packed.component.len());
+    println!("{}: a component of {} bytes, made of {}", packed.path.display(), packed.component.len(), packed.language.title());
     Ok(ExitCode::SUCCESS)
 }
