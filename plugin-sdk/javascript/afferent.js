@@ -195,7 +195,7 @@ const hex = (digits) => Uint8Array.from(digits.replace(/\s/g, "").match(/../g) ?
 
 /// An example of the manifest: the host runs it before it trusts the decoder.
 export const example = (name, model, channel, payload, outcome, values = []) => ({
-  name, outcome, values,
+  name, outcome, values, extra: [],
   input: {
     model, frames: [{ channel, data: hex(payload), capturedAtMs: undefined, extra: [] }],
     contentType: "application/octet-stream", receivedAtMs: 0, timeZone: undefined, variables: [], extra: [],

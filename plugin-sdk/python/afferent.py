@@ -5,7 +5,6 @@ integers or of the text that was sent, and whatever the contract cannot hold is 
 no randomness inside. The contract's own types (`Reading`, `Manifest` …) are in `wit_world.imports.types`; every field can be set there.
 """
 
-from calendar import monthrange
 from collections.abc import Callable, Sequence
 from json import loads
 from re import ASCII, compile as pattern
@@ -141,7 +140,8 @@ class Reader:
         if (year and not 1582 <= year <= 9999) or month > 12 or hour > 23 or minute > 59 or second > 59:
             return Clock(None, "fault")
         # A year of 0 is unknown, and may have been a leap year.
-        if day > (monthrange(year or 2000, month)[1] if month else 31):
+        leap = (year % 4 == 0 and year % 100 != 0) or year % 400 == 0
+        if day > (31, 31, 29 if leap else 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)[month]:
             return Clock(None, "fault")
         if not known:
             return Clock(None, "not-set")
@@ -161,17 +161,65 @@ class Digits(str):
 def parse_json(data: bytes) -> object:
     """JSON whose numbers keep their digits: they come as `Digits`, never as a float. A member that is there twice is refused: which of the
     two is true, nobody knows."""
+    _check_depth(data)
     try:
         source = data.decode()
         document = loads(source, parse_float=Digits, parse_int=Digits, parse_constant=_no_number, object_pairs_hook=_members)
         if "\\u" in source:
             _check_texts(document)
-    except RecursionError:
-        raise Refusal("the payload is not JSON: it is too deep") from None
     except ValueError as wrong:
         at = getattr(wrong, "pos", getattr(wrong, "start", None))
         raise Refusal("the payload is not JSON in UTF-8", offset=at) from None
     return document
+
+
+def value_at(document: object, *path: str | int) -> object:
+    """What lies in a document at names and places, such as `"readings", 0, "w"`; refused with the path where nothing lies."""
+    value, said = document, "$"
+    for step in path:
+        said += f".{step}" if isinstance(step, str) else f"[{step}]"
+        found = isinstance(value, dict) and step in value if isinstance(step, str) else isinstance(value, list) and step < len(value)
+        if not found:
+            raise Refusal("a value is missing", path=said)
+        value = value[step]
+    return value
+
+
+def _typed(document: object, path: tuple[str | int, ...], wanted: type, called: str) -> object:
+    value = value_at(document, *path)
+    if type(value) is not wanted:
+        said = "$" + "".join(f".{step}" if isinstance(step, str) else f"[{step}]" for step in path)
+        raise Refusal(f"{called} is expected", path=said)
+    return value
+
+
+def text_at(document: object, *path: str | int) -> str:
+    """The text that lies there."""
+    return _typed(document, path, str, "a text")
+
+
+def list_at(document: object, *path: str | int) -> list:
+    """The list that lies there; without a path, the document itself."""
+    return _typed(document, path, list, "a list")
+
+
+def decimal_at(document: object, *path: str | int) -> Decimal:
+    """The number that lies there, with every digit."""
+    return parse_decimal(_typed(document, path, Digits, "a number"))
+
+
+OTHERS_THAN_BRACKETS = bytes(byte for byte in range(256) if byte not in b"[]{}")
+DEEPEST = 32
+
+
+def _check_depth(data: bytes) -> None:
+    """The interpreter's own parser would end the decode, without a refusal. Brackets within texts count as well."""
+    brackets = data.translate(None, OTHERS_THAN_BRACKETS)
+    depth = 0
+    for bracket in brackets if len(brackets) > DEEPEST else b"":
+        depth += 1 if bracket in b"[{" else -1
+        if depth > DEEPEST:
+            raise Refusal("the payload is not JSON: it is too deep")
 
 
 def _no_number(word: str) -> object:

@@ -114,6 +114,7 @@ fn javascript_from_nothing_to_a_reading() {
     run("JavaScript");
 }
 
+<<<<<<< HEAD
 #[tokio::test(flavor = "multi_thread")]
 async fn a_decoder_is_handed_in_and_decodes_there() {
     let app = TestApp::start().await;
@@ -141,6 +142,36 @@ async fn a_decoder_is_handed_in_and_decodes_there() {
     scale.uplink("FFB2", &[0x00, 0x58, 0x1b, 0x55]).await.expect(201);
     let found = clinic.admin.get(&format!("{}/Observation?code=29463-7", clinic.fhir)).await.expect(200);
     assert_eq!(found["entry"][0]["resource"]["valueQuantity"]["value"].to_string(), "70.00");
+=======
+/// It needs clang and its linker; where they are missing that is said, and nothing is proved.
+#[test]
+fn c_from_nothing_to_a_reading() {
+    for program in ["clang", "wasm-ld"] {
+        if !Command::new(program).arg("--version").output().is_ok_and(|output| output.status.success()) {
+            eprintln!("SKIPPED: {program} is missing");
+            return;
+        }
+    }
+    run("C\n");
+}
+
+/// It needs Python with venv and the package index; where they are missing that is said, and nothing is proved.
+#[test]
+fn python_from_nothing_to_a_reading() {
+    let scratch = TempDir::new();
+    let made = Command::new("python3").args(["-m", "venv", "venv"]).current_dir(scratch.path()).output();
+    let reachable = made.is_ok_and(|output| output.status.success())
+        && Command::new(scratch.path().join("venv/bin/pip"))
+            .args(["download", "--quiet", "--no-deps", "--no-cache-dir", "componentize-py==0.25.1"])
+            .current_dir(scratch.path())
+            .output()
+            .is_ok_and(|output| output.status.success());
+    if !reachable {
+        eprintln!("SKIPPED: Python with venv is missing, or cannot reach the package index");
+        return;
+    }
+    run("Python\n");
+>>>>>>> 754a771 (Decoders in C and Python: the guide with measured cost, tests, decision 0025; JavaScript examples have the contract's extra list)
 }
 
 #[test]

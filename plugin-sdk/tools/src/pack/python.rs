@@ -51,5 +51,7 @@ fn run(command: &mut Command, program: &str) -> Result<()> {
         return Ok(());
     }
     let told = [output.stderr, output.stdout].map(|text| String::from_utf8_lossy(&text).into_owned()).concat();
+    // The vendor's own mistake stands before the tool's.
+    let told = told.split("Stack backtrace:").next().unwrap_or_default().trim_end();
     bail!("{program} failed ({}):\n{told}", output.status)
 }

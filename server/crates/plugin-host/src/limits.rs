@@ -17,13 +17,13 @@ pub struct Limits {
     /// How often the clock of the deadline ticks, and so how exact it is.
     pub deadline_tick: Duration,
     /// Bytes of linear memory of one instance. A Rust decoder starts with 1.1 MiB; 16 MiB holds an hour of ECG many
-    /// times over, and a `QuickJS`.
+    /// times over, a `QuickJS`, and a CPython that begins with 12.5 MiB.
     pub memory_bytes: usize,
     /// Bytes of stack of one call, taken from the calling thread, whose own must be at least twice that.
     pub stack_bytes: usize,
-    /// Elements of one function table: `QuickJS` has about 2,000.
+    /// Elements of one function table: `QuickJS` has about 2,000, CPython 5,700.
     pub table_elements: usize,
-    /// Core modules that one component may be made of. Ours have one; JavaScript has eleven, with the stubs that stand for WASI,
+    /// Core modules that one component may be made of. Ours have one; JavaScript has eleven and Python some 45, with the stubs that stand for WASI,
     /// and the engine's adapters between them.
     pub core_instances: u32,
     /// Calls that run at the same time; the next ones wait for a place. Decoding is CPU work, so that more places than
@@ -34,7 +34,7 @@ pub struct Limits {
     /// next. It should be more than the 1.2 MiB that a Rust decoder uses (17 µs a decode instead of 25). With
     /// `concurrent_calls` it bounds the idle footprint, 32 × 2 MiB, of which only written pages count.
     pub resident_bytes: usize,
-    /// Bytes of a component before it is compiled: a Rust decoder has 100 KiB, JavaScript 1 to 12 MiB.
+    /// Bytes of a component before it is compiled: a Rust decoder has 100 KiB, JavaScript 1 to 12 MiB, Python 18.
     pub component_bytes: usize,
     /// Bytes of all frames, variables and texts of one call.
     pub input_bytes: usize,
