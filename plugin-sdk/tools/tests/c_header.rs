@@ -50,7 +50,9 @@ fn assertions() -> String {
         };
         match &resolve.types[*id].kind {
             TypeDefKind::Record(fields) => {
-                for (field, (offset, kind)) in fields.fields.iter().zip(sizes.field_offsets(fields.fields.iter().map(|field| &field.ty))) {
+                for (field, (offset, kind)) in
+                    fields.fields.iter().zip(sizes.field_offsets(fields.fields.iter().map(|field| &field.ty)))
+                {
                     let field = snake(&field.name);
                     assert(format!("offsetof({record}, {field}) == {}", offset.size_wasm32()));
                     assert(format!("sizeof((({record} *)0)->{field}) == {}", sizes.size(kind).size_wasm32()));

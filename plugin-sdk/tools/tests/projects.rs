@@ -154,7 +154,14 @@ fn a_python_project_is_made_packed_and_passes() {
     project::create("acme-scale", pack::Language::Python, &scratch.0).unwrap();
     if let Err(error) = pack::pack(&scratch.0) {
         let told = format!("{error:#}");
-        let unreachable = ["cannot start", "ensurepip is not", "No matching distribution", "Connection", "Max retries", "Temporary failure"];
+        let unreachable = [
+            "cannot start",
+            "ensurepip is not",
+            "No matching distribution",
+            "Connection",
+            "Max retries",
+            "Temporary failure",
+        ];
         assert!(unreachable.iter().any(|word| told.contains(word)), "{told}");
         eprintln!("SKIPPED: {told}");
         return;

@@ -53,8 +53,7 @@ impl Language {
             ("decoder.c", Self::C),
             ("decoder.py", Self::Python),
         ];
-        let found: Vec<(&str, Self)> =
-            files.into_iter().filter(|(name, _)| directory.join(name).is_file()).collect();
+        let found: Vec<(&str, Self)> = files.into_iter().filter(|(name, _)| directory.join(name).is_file()).collect();
         match found.as_slice() {
             [(_, language)] => Ok(*language),
             [] => bail!(

@@ -1,4 +1,4 @@
-//! Python projects: `componentize-py` (PyPI, pinned with its hashes by the project's `requirements.txt`) puts the code and the CPython
+//! Python projects: `componentize-py` (from the Python package index, pinned with its hashes by the project's `requirements.txt`) puts the code and the `CPython`
 //! interpreter into a component, with stubs in the place of WASI, so that it imports nothing. The interpreter has started and the
 //! modules are imported when the component is made, so that a decode begins there.
 
@@ -15,7 +15,8 @@ pub(super) fn pack(directory: &Path) -> Result<(String, Vec<u8>)> {
     let tool = directory.join(".venv/bin/componentize-py");
     if !tool.exists() {
         run(Command::new("python3").args(["-m", "venv", ".venv"]).current_dir(&directory), "python3")?;
-        let arguments = ["install", "--quiet", "--disable-pip-version-check", "--no-deps", "--require-hashes", "--requirement"];
+        let arguments =
+            ["install", "--quiet", "--disable-pip-version-check", "--no-deps", "--require-hashes", "--requirement"];
         let mut pip = Command::new(directory.join(".venv/bin/pip"));
         run(pip.args(arguments).arg("requirements.txt").current_dir(&directory), "pip")?;
     }
@@ -37,9 +38,13 @@ pub(super) fn pack(directory: &Path) -> Result<(String, Vec<u8>)> {
 /// The name in `pyproject.toml`: it becomes a file's.
 fn project_name(text: &str) -> Result<String> {
     let project: toml::Table = text.parse().context("pyproject.toml is no TOML")?;
-    let name = project.get("project").and_then(|table| table.get("name")).and_then(toml::Value::as_str).unwrap_or_default();
+    let name =
+        project.get("project").and_then(|table| table.get("name")).and_then(toml::Value::as_str).unwrap_or_default();
     let plain = |letter: char| letter.is_ascii_alphanumeric() || letter == '-' || letter == '_';
-    ensure!(!name.is_empty() && name.chars().all(plain), "the project's `name` in pyproject.toml is letters, digits and hyphens");
+    ensure!(
+        !name.is_empty() && name.chars().all(plain),
+        "the project's `name` in pyproject.toml is letters, digits and hyphens"
+    );
     Ok(name.to_owned())
 }
 

@@ -17,11 +17,11 @@ pub struct Limits {
     /// How often the clock of the deadline ticks, and so how exact it is.
     pub deadline_tick: Duration,
     /// Bytes of linear memory of one instance. A Rust decoder starts with 1.1 MiB; 16 MiB holds an hour of ECG many
-    /// times over, a `QuickJS`, and a CPython that begins with 12.5 MiB.
+    /// times over, a `QuickJS`, and a `CPython` that begins with 12.5 MiB.
     pub memory_bytes: usize,
     /// Bytes of stack of one call, taken from the calling thread, whose own must be at least twice that.
     pub stack_bytes: usize,
-    /// Elements of one function table: `QuickJS` has about 2,000, CPython 5,700.
+    /// Elements of one function table: `QuickJS` has about 2,000, `CPython` 5,700.
     pub table_elements: usize,
     /// Core modules that one component may be made of. Ours have one; JavaScript has eleven and Python some 45, with the stubs that stand for WASI,
     /// and the engine's adapters between them.

@@ -68,6 +68,11 @@ pub fn new(args: &NewArgs) -> anyhow::Result<ExitCode> {
 #[expect(clippy::print_stdout, reason = "printing is what this command is for")]
 pub fn pack(directory: &Path) -> anyhow::Result<ExitCode> {
     let packed = pack::pack(directory)?;
-    println!("{}: a component of {} bytes, made of {}", packed.path.display(), packed.component.len(), packed.language.title());
+    println!(
+        "{}: a component of {} bytes, made of {}",
+        packed.path.display(),
+        packed.component.len(),
+        packed.language.title()
+    );
     Ok(ExitCode::SUCCESS)
 }
