@@ -1,6 +1,6 @@
-//! Python projects: `componentize-py` (from the Python package index, pinned with its hashes by the project's `requirements.txt`) puts the code and the `CPython`
-//! interpreter into a component, with stubs in the place of WASI, so that it imports nothing. The interpreter has started and the
-//! modules are imported when the component is made, so that a decode begins there.
+//! Python projects: `componentize-py`, which the project's `requirements.txt` pins with the hashes of its wheels, puts the code and the
+//! `CPython` interpreter into a component, with stubs in the place of WASI, so that it imports nothing. The interpreter has started and
+//! the modules are imported when the component is made, so that a decode begins there.
 
 use std::fs;
 use std::path::Path;

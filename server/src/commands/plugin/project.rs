@@ -33,7 +33,7 @@ enum Written {
     JavaScript,
     /// C; needs clang and lld to pack.
     C,
-    /// Python (CPython, 18 MB); needs Python with venv to pack.
+    /// Python; needs Python with venv to pack, and makes a component of 18 MB.
     Python,
 }
 
