@@ -114,7 +114,6 @@ fn javascript_from_nothing_to_a_reading() {
     run("JavaScript");
 }
 
-<<<<<<< HEAD
 #[tokio::test(flavor = "multi_thread")]
 async fn a_decoder_is_handed_in_and_decodes_there() {
     let app = TestApp::start().await;
@@ -142,7 +141,8 @@ async fn a_decoder_is_handed_in_and_decodes_there() {
     scale.uplink("FFB2", &[0x00, 0x58, 0x1b, 0x55]).await.expect(201);
     let found = clinic.admin.get(&format!("{}/Observation?code=29463-7", clinic.fhir)).await.expect(200);
     assert_eq!(found["entry"][0]["resource"]["valueQuantity"]["value"].to_string(), "70.00");
-=======
+}
+
 /// It needs clang and its linker; where they are missing that is said, and nothing is proved.
 #[test]
 fn c_from_nothing_to_a_reading() {
@@ -171,7 +171,6 @@ fn python_from_nothing_to_a_reading() {
         return;
     }
     run("Python\n");
->>>>>>> 754a771 (Decoders in C and Python: the guide with measured cost, tests, decision 0025; JavaScript examples have the contract's extra list)
 }
 
 #[test]

@@ -45,8 +45,8 @@ pub use feeds::{
 pub use http::routes;
 pub use issue_source_token::{IssuedToken, Source, issue as issue_source_token};
 pub use model::{Checks, DeviceIdentifier, SEALED_HUB_VARIABLES, SEALED_VARIABLES, Variables, normal_address};
-pub use reassign_device::{Rewrite, rewrite_assignments};
 pub use plugins::{for_trial as plugin_for_trial, visible_plugins};
+pub use reassign_device::{Rewrite, rewrite_assignments};
 pub use source::{
     DeviceSnapshot, HubSnapshot, find_hub_in, find_paired_devices, hold_pairings, load_device, load_hub,
     tenant_of_device,

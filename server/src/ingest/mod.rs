@@ -52,7 +52,7 @@ pub use mqtt::{SEALED_PASSWORDS, run as run_mqtt};
 pub use reassign::run as run_reassignments;
 pub use replays::run as run_replays;
 pub use shadow::{
-    Block, ShadowWish, Shadows, activation_block, follow_shadow, was_compared, run as run_shadow_replays,
-    run_live as run_live_shadows,
+    Block, ShadowWish, Shadows, activation_block, follow_shadow, run as run_shadow_replays,
+    run_live as run_live_shadows, was_compared,
 };
 pub use sources::Sources;

@@ -167,7 +167,10 @@ async fn old_reports_keep_their_counts_and_forget_their_examples() {
         (read(&id(&old)).await["examples"] == json!([])).then_some(())
     })
     .await;
-    assert_eq!((&read(&id(&old)).await["changed"], &read(&id(&young)).await["examples"]), (&json!(1), &young["examples"]));
+    assert_eq!(
+        (&read(&id(&old)).await["changed"], &read(&id(&young)).await["examples"]),
+        (&json!(1), &young["examples"])
+    );
     assert_ne!(young["examples"], json!([]));
     drop(second);
 }

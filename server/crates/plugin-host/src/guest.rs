@@ -69,3 +69,20 @@ impl ResourceLimiter for Guest {
         usize::try_from(MEMORIES).unwrap_or(usize::MAX)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Two memories of a composed component: each alone would be within the limit.
+    #[test]
+    fn the_limit_is_that_of_all_memories_together() {
+        let limits = Limits { memory_bytes: 10 << 20, ..Limits::default() };
+        let mut guest = Guest::new(&limits);
+        assert!(guest.memory_growing(0, 6 << 20, None).unwrap());
+        assert!(!guest.memory_growing(0, 6 << 20, None).unwrap());
+        assert!(guest.memory_growing(0, 4 << 20, None).unwrap());
+        assert!(!guest.memory_growing(4 << 20, 5 << 20, None).unwrap());
+        assert_eq!(guest.memory_bytes, 10 << 20);
+    }
+}

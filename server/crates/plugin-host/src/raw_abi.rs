@@ -111,16 +111,10 @@ fn the_good_module_works_so_that_the_others_fail_for_their_own_reason() {
 }
 
 #[test]
-fn several_memories_have_no_more_than_one() {
-    const GROWS: &str = "(if (i32.eq (memory.grow 0 (i32.const 150)) (i32.const -1)) (then unreachable))
-        (if (i32.eq (memory.grow 1 (i32.const 90)) (i32.const -1)) (then unreachable))
-        (i32.store8 (i32.const 1024) (i32.const 2)) (i32.const 1024)";
-    let memory = "(memory (export \"memory\") 1) (memory 1)";
-    let within = Module { memory, decode: GROWS, ..GOOD };
-    assert!(within.decode().is_ok(), "242 pages are less than 16 MiB");
-    let decode = GROWS.replace("90", "150");
-    let beyond = Module { memory, decode: decode.leak(), ..GOOD };
-    beyond.fails(FailureKind::Memory);
+fn a_module_has_one_memory_and_only_components_are_made_of_several() {
+    let two = Module { memory: "(memory (export \"memory\") 1) (memory 1)", ..GOOD };
+    let reason = refused(&two.component());
+    assert!(reason.contains("memories count of 2 exceeds"), "{reason}");
 }
 
 /// What the engine makes between the parts of a composed component needs both memories: without multi-memory it panics.

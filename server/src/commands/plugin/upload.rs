@@ -68,7 +68,9 @@ fn report(status: u16, body: &Value, text: &str) -> ExitCode {
         }
     }
     println!("next:");
-    println!("  POST /api/v1/decode with \"plugin\": {{\"name\": \"{plugin}\", \"version\": \"{version}\"}} tries it there");
+    println!(
+        "  POST /api/v1/decode with \"plugin\": {{\"name\": \"{plugin}\", \"version\": \"{version}\"}} tries it there"
+    );
     println!("  a platform admin compares it with what serves (POST /api/v1/shadow-replays),");
     println!("  and activates it (POST /api/v1/plugins/{plugin}/versions/{version}/activate)");
     ExitCode::SUCCESS
