@@ -90,6 +90,7 @@ async fn a_vendor_reaches_nothing_of_any_tenant() {
         ("/api/v1/devices", json!({ "tenant": clinic.tenant, "model": "gatt-2A35", "serial": "x", "active": true })),
         ("/api/v1/hubs", json!({ "tenant": clinic.tenant, "model": "m", "serial": "x", "name": "n", "active": true })),
         ("/api/v1/vendors", json!({ "name": "another" })),
+        ("/api/v1/decode", json!({ "model": "gatt-2A35", "frames": [{ "hex": "00" }] })),
         (
             "/api/v1/endpoints",
             json!({ "tenant": clinic.tenant, "name": "e", "kind": "fhir", "url": "http://127.0.0.1:9", "auth": { "kind": "none" } }),

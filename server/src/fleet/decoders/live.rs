@@ -129,7 +129,15 @@ impl LiveDecoders {
     /// 422 with what is wrong with it.
     pub async fn examine(&self, bytes: Vec<u8>) -> Result<Arc<Decoder>, Error> {
         let host = Arc::clone(self.local.host());
-        let loaded = tokio::task::spawn_blocking(move || host.load(&bytes)).await.map_err(Error::internal)?;
+        let loaded = match tokio::task::spawn_blocking(move || host.load(&bytes)).await {
+            Ok(loaded) => loaded,
+            // The engine gave up on it: the component's fault, and no other request's.
+            Err(ended) if ended.is_panic() => {
+                let text = "This component is not taken: the sandbox cannot read it. One core module without nested components is what it takes.";
+                return Err(Error::new(Kind::Unprocessable, "plugin.refused", text));
+            }
+            Err(ended) => return Err(Error::internal(ended)),
+        };
         loaded.map_err(|error| {
             let why = error.to_string().split_whitespace().collect::<Vec<_>>().join(" ");
             Error::new(Kind::Unprocessable, "plugin.refused", format!("This component is not taken: {why}."))

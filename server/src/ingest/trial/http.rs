@@ -19,7 +19,7 @@ use super::{Preview, Trial, Tried, TriedVerdict, try_decoder};
 use crate::app::AppData;
 use crate::error::{ApiResult, Error, Kind, Problems};
 use crate::fleet::Checks;
-use crate::identity::Caller;
+use crate::identity::{Caller, Role};
 
 /// Frames of one trial.
 const MAX_FRAMES: usize = 256;
@@ -107,7 +107,9 @@ pub struct DecodeResult {
 /// Runs some frames through the decoder of a model and through the mapping to FHIR. Nothing is stored.
 #[utoipa::path(tag = "ingest", request_body = DecodeRequest, responses((status = 200, body = DecodeResult), Problems))]
 #[post("/decode")]
-async fn decode(_caller: Caller, app: AppData, body: Json<DecodeRequest>) -> ApiResult<Json<DecodeResult>> {
+async fn decode(caller: Caller, app: AppData, body: Json<DecodeRequest>) -> ApiResult<Json<DecodeResult>> {
+    // What serves is not the vendor's to look into: others' decoders are among it.
+    caller.require(caller.role() != Role::Vendor, "try the decoders that serve")?;
     let wish = body.into_inner();
     let channel = wish.channel.clone().unwrap_or_default();
     let first = wish.frames.first().and_then(|frame| frame.channel.as_deref()).unwrap_or(&channel);
