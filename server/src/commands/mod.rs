@@ -45,7 +45,17 @@ enum Command {
     /// Without arguments it makes a new data key, as the server does by itself every `data_key_days`. See
     /// docs/retention-and-keys.md for changing `secret_key`.
     RotateKeys(rotate_keys::RotateKeysArgs),
-    /// Try decoders: run payload vectors, check a component, list what is loaded.
+    /// Write, test, try and upload decoders: `afferent plugin new` makes a project.
+    ///
+    /// A decoder turns the bytes of one device model into readings. From nothing to a decoded reading, without a server:
+    ///
+    ///     afferent plugin new acme-scale
+    ///     afferent plugin pack acme-scale
+    ///     afferent plugin test acme-scale
+    ///     afferent plugin try acme-scale/acme-scale.wasm --hex "00 581b 55"
+    ///
+    /// `new --language` rust, c, javascript or python makes the same device in code. The guide: docs/vendor-guide.md.
+    #[command(verbatim_doc_comment)]
     Plugin(plugin::PluginArgs),
     /// Measure the way in: ingest as a ratio to the least that this machine's Postgres can do, decoding beside native code and
     /// QuickJS, memory, cold start, sixteen times the data, and overload.

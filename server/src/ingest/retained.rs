@@ -1,7 +1,7 @@
 //! Uplinks that are kept, page by page, with their raw bytes and devices: what replays and shadow replays read.
 //!
 //! A page is bounded in rows and in bytes, and read in one short transaction of its tenant. Bodies are asked for by the time
-//! of receipt, for a page's are near each other.
+//! of receipt, for a page's are near each other. Whoever works through pages gives way to live uplinks between them ([`rest`]).
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -15,6 +15,7 @@ use diesel::QueryableByName;
 use diesel::prelude::*;
 use diesel::sql_types::{Array, BigInt, Bool, Bytea, Integer, Nullable, Text, Timestamptz, Uuid as SqlUuid};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
+use tokio_util::sync::CancellationToken;
 
 use super::model::Received;
 use crate::app::App;
@@ -23,8 +24,30 @@ use crate::fleet::{DeviceSnapshot, load_device};
 
 /// Raw bytes of a page, roughly: what comes after is left for the next.
 const PAGE_BYTES: i64 = 4 << 20;
+/// How often a worker without work looks for some.
+const PAUSE: Duration = Duration::from_secs(1);
+/// While live uplinks wait for their commit, a worker waits for so long between its pages.
+const WAY: Duration = Duration::from_millis(100);
 /// How long a device's settings are believed.
 const GOOD_FOR: Duration = Duration::from_secs(5);
+
+/// Rests after a worker's step, or until it is told to stop: not at all when there was a page to do, and longer when live
+/// uplinks wait, when there was none, or when it could not be looked up.
+pub async fn rest(app: &App, stop: &CancellationToken, step: Result<bool, Error>, what: &'static str) {
+    let pause = match step {
+        Ok(true) if app.intake.waiting() > 0 => WAY,
+        Ok(true) => Duration::ZERO,
+        Ok(false) => PAUSE,
+        Err(error) => {
+            tracing::debug!(%error, what, "work could not be looked up; it is asked for again");
+            PAUSE
+        }
+    };
+    tokio::select! {
+        () = stop.cancelled() => {}
+        () = tokio::time::sleep(pause) => {}
+    }
+}
 
 /// Which uplinks of a tenant.
 #[derive(Debug, Clone, Default)]

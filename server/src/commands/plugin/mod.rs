@@ -39,7 +39,8 @@ enum PluginCommand {
 /// What needs no server.
 #[derive(Debug, Subcommand)]
 enum HereCommand {
-    /// Make a project for a decoder: a table (no code), Rust or JavaScript, with an example device, vectors and the next steps.
+    /// Make a project for a decoder: a table (no code), Rust, C, JavaScript or Python, with an example device, vectors and the next
+    /// steps.
     ///
     /// `afferent plugin new acme-scale` makes a directory acme-scale. docs/vendor-guide.md goes from there to a decoded reading
     /// in ten minutes.
@@ -47,7 +48,7 @@ enum HereCommand {
     /// Build a project's component: NAME.wasm beside its sources.
     ///
     /// A table (decoder.toml) needs nothing but this program; its mistakes are told with their lines. Rust needs cargo and the
-    /// target wasm32-unknown-unknown; JavaScript needs Node.js with npm.
+    /// target wasm32-unknown-unknown; C needs clang and wasm-ld; JavaScript Node.js with npm; Python 3.10 with venv.
     Pack {
         /// The project.
         #[arg(default_value = ".")]

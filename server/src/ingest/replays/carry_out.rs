@@ -24,10 +24,6 @@ use crate::wiring;
 
 /// Uplinks of a page, and so of a transaction.
 const PAGE: i64 = 100;
-/// How often it is looked whether there is a replay.
-const PAUSE: Duration = Duration::from_secs(1);
-/// While live uplinks wait for their commit, a replay waits for so long between its pages.
-const WAY: Duration = Duration::from_millis(100);
 /// After a failure.
 const BACK_OFF: Duration = Duration::from_secs(3);
 /// How long a page may take before another process takes the replay over, in seconds.
@@ -40,19 +36,8 @@ pub async fn run(app: Arc<App>, stop: CancellationToken) {
     let worker = Uuid::new_v4();
     let mut devices = Devices::default();
     while !stop.is_cancelled() {
-        let pause = match Box::pin(step(&app, worker, &mut devices)).await {
-            Ok(true) if app.intake.waiting() > 0 => WAY,
-            Ok(true) => Duration::ZERO,
-            Ok(false) => PAUSE,
-            Err(error) => {
-                tracing::debug!(%error, "replays could not be looked up; they are asked for again");
-                PAUSE
-            }
-        };
-        tokio::select! {
-            () = stop.cancelled() => break,
-            () = tokio::time::sleep(pause) => {}
-        }
+        let step = Box::pin(step(&app, worker, &mut devices)).await;
+        retained::rest(&app, &stop, step, "replays").await;
     }
     let let_go = async {
         let mut transaction = app.db.begin_worker().await?;

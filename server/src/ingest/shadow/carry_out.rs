@@ -22,10 +22,6 @@ use crate::tenancy;
 
 /// Uplinks of a page.
 const PAGE: i64 = 500;
-/// How often it is looked whether there is a shadow replay.
-const PAUSE: Duration = Duration::from_secs(1);
-/// While live uplinks wait for their commit, a shadow replay waits for so long between its pages.
-const WAY: Duration = Duration::from_millis(100);
 /// How often it is looked whether there are old examples, and how old they may be.
 const FORGETS: Duration = Duration::from_secs(3600);
 const FORGOTTEN_DAYS: i32 = 90;
@@ -46,19 +42,8 @@ pub async fn run(app: Arc<App>, stop: CancellationToken) {
                 tracing::debug!(%error, "old examples of shadow runs could not be forgotten; it is tried again");
             }
         }
-        let pause = match step(&app, worker, &mut devices).await {
-            Ok(true) if app.intake.waiting() > 0 => WAY,
-            Ok(true) => Duration::ZERO,
-            Ok(false) => PAUSE,
-            Err(error) => {
-                tracing::debug!(%error, "shadow replays could not be looked up; they are asked for again");
-                PAUSE
-            }
-        };
-        tokio::select! {
-            () = stop.cancelled() => break,
-            () = tokio::time::sleep(pause) => {}
-        }
+        let step = step(&app, worker, &mut devices).await;
+        retained::rest(&app, &stop, step, "shadow replays").await;
     }
     let let_go = async {
         let mut transaction = app.db.begin_worker().await?;
