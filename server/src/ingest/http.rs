@@ -10,7 +10,8 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_actix_web::service_config::ServiceConfig;
 
-use super::receive_uplink::{self, Upload};
+use super::read_upload::Upload;
+use super::receive_uplink;
 use super::{Receipt, replay_uplink, store};
 use crate::app::AppData;
 use crate::error::{ApiResult, Error, Problems};

@@ -2,15 +2,15 @@
 //!
 //! Owns `uplink`, `uplink_body` and `uplink_body_kept` (the raw bytes, sealed), `ingest_key`, `quarantine`, `held_reading`,
 //! `reassignment`, the record of corrections, `unclaimed_item` (`hubs/`), `feed_pull` (`feeds/`), `waiting_frames` (`joining/`) and `mqtt_connection`,
-//! `mqtt_session`, `mqtt_process` (`mqtt/`). Invariants: 2xx only after commit; nothing received is
-//! lost without being counted; every failure is kept with its reason and can be replayed; the bytes are never looked at
-//! outside a sandbox.
+//! `mqtt_session`, `mqtt_process` (`mqtt/`). Invariants: 2xx only after commit; nothing received is lost without
+//! being counted; every failure is kept with its reason and can be replayed; the bytes are never looked at outside a sandbox.
 
 mod apps;
 mod batch;
 mod claimed_identity;
 mod clock;
 mod commit;
+mod decode_uplink;
 mod decoded_body;
 mod envelope;
 mod feeds;
@@ -25,6 +25,7 @@ mod joining;
 mod model;
 mod mqtt;
 mod open_body;
+mod read_upload;
 mod reassign;
 mod receive_uplink;
 mod replay_uplink;

@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use db::{CredentialId, TenantScope, UplinkId};
 
+use super::decode_uplink::decode;
 use super::hubs;
 use super::model::{Receipt, TransportKey};
 use super::open_body::open_body;
-use super::receive_uplink::{decode, frames_again};
+use super::read_upload::frames_again;
 use super::sources::KnownSource;
 use super::store;
 use crate::app::App;

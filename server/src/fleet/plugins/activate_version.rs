@@ -9,7 +9,7 @@ use crate::app::App;
 use crate::error::{Error, Kind};
 use crate::fleet::Origin;
 use crate::fleet::store::decoder as provenance;
-use crate::identity::Principal;
+use crate::identity::{Principal, Role};
 use crate::wiring;
 
 /// Why, and what the caller knows to be so.
@@ -153,10 +153,10 @@ async fn check_missing(conn: &mut db::Transaction, active: &VersionRow, next: &V
     ))
 }
 
-/// Puts a version aside.
+/// Puts a version aside. A vendor may do that with its drafts only.
 ///
 /// # Errors
-/// 404; 409 for the active one, unless its models may go unserved.
+/// 404; 403 for a vendor's version that is more than a draft; 409 for the active one, unless its models may go unserved.
 pub async fn retire(
     app: &App,
     principal: &Principal,
@@ -169,6 +169,9 @@ pub async fn retire(
     store::lock(&mut transaction).await?;
     let row = found(store::find_version(&mut transaction, plugin, version).await?)?;
     let is_active = State::of(&row.state) == State::Active;
+    if principal.role == Role::Vendor && State::of(&row.state) != State::Draft {
+        return Err(Error::forbidden("role", "A vendor may retire its drafts; this version is more than a draft."));
+    }
     if is_active && row.origin != Origin::Registry.as_str() {
         return Err(Error::conflict(
             "plugin.built-in",

@@ -15,14 +15,16 @@ mod server_start;
 mod signature;
 mod store;
 mod upload_version;
+mod visibility;
 
 use db::Db;
 
 use crate::error::Error;
 
-pub use http::{for_trial, routes, visible_plugins};
+pub use http::routes;
 pub use server_start::{register_local, register_models};
 pub use store::RegisteredRow;
+pub use visibility::{for_trial, visible_plugins};
 
 /// What is to be loaded, when the registry has changed since a count: the count that it belongs to, and the versions that
 /// serve, run in shadow, or served lately.

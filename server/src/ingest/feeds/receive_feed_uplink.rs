@@ -15,7 +15,8 @@ use crate::identity::{SourceIdentity, SourceKind};
 use crate::ingest::envelope::ENVELOPE;
 use crate::ingest::hubs::{HubReceipt, take_envelope, take_payload};
 use crate::ingest::intake::Ticket;
-use crate::ingest::receive_uplink::{Upload, check_key, media_type, received, refuse_draining, refused_as};
+use crate::ingest::read_upload::{Upload, check_key, media_type, received};
+use crate::ingest::receive_uplink::{refuse_draining, refused_as};
 use crate::ingest::sources::KnownHub;
 use crate::platform::metrics::OutcomeLabel;
 

@@ -12,9 +12,10 @@ use crate::app::App;
 use crate::error::{Error, Kind};
 use crate::fleet::{DeviceSnapshot, load_device};
 use crate::identity::{SourceIdentity, SourceKind};
+use crate::ingest::decode_uplink::{Clocked, decode_with};
 use crate::ingest::model::{Found, Received, Submission, Verdict};
 use crate::ingest::open_body::open_body;
-use crate::ingest::receive_uplink::{Clocked, decode_with, frames_again};
+use crate::ingest::read_upload::frames_again;
 use crate::ingest::sources::KnownSource;
 use crate::ingest::store::received_uplink;
 

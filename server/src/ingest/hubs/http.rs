@@ -12,7 +12,7 @@ use crate::app::AppData;
 use crate::error::{ApiResult, Problems};
 use crate::identity::Bearer;
 use crate::ingest::http::{UplinkQuery, header};
-use crate::ingest::receive_uplink::Upload;
+use crate::ingest::read_upload::Upload;
 
 /// Mounts the way in for hubs.
 pub fn routes(config: &mut ServiceConfig) {

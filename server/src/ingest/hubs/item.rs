@@ -6,8 +6,8 @@ use serde_json::value::RawValue;
 
 use crate::error::{Error, Kind};
 use crate::fleet::normal_address;
+use crate::ingest::decode_uplink::error_detail;
 use crate::ingest::envelope::{self, EnvelopeFrame, Frame};
-use crate::ingest::receive_uplink::error_detail;
 
 /// Items of one request at most.
 pub const MOST: usize = 5_000;

@@ -15,12 +15,13 @@ use super::receive_hub_uplink::{item_key, not_taken};
 use crate::app::App;
 use crate::error::Error;
 use crate::fleet::DeviceSnapshot;
+use crate::ingest::decode_uplink::decode;
 use crate::ingest::decoded_body::{DecodedBody, READINGS};
 use crate::ingest::envelope::Frame;
 use crate::ingest::intake::Ticket;
 use crate::ingest::joining;
 use crate::ingest::model::{Received, Submission, Verdict};
-use crate::ingest::receive_uplink::{decode, joined};
+use crate::ingest::receive_uplink::joined;
 use crate::ingest::sources::{self, KnownHub, KnownSource};
 
 /// Items that are decoded before they are committed together.

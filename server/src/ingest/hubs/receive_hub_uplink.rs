@@ -17,7 +17,8 @@ use crate::ingest::apps;
 use crate::ingest::envelope::ENVELOPE;
 use crate::ingest::intake::Ticket;
 use crate::ingest::model::{Received, TransportKey};
-use crate::ingest::receive_uplink::{Upload, check_key, media_type, received, refuse_draining, refused_as};
+use crate::ingest::read_upload::{Upload, check_key, media_type, received};
+use crate::ingest::receive_uplink::{refuse_draining, refused_as};
 use crate::ingest::sources::{self, KnownHub};
 use crate::platform::metrics::OutcomeLabel;
 

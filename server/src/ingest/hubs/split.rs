@@ -8,10 +8,10 @@ use super::item::{Item, MOST};
 use crate::app::App;
 use crate::error::Error;
 use crate::fleet::HubSnapshot;
+use crate::ingest::decode_uplink::error_detail;
 use crate::ingest::feeds;
 use crate::ingest::intake::Ticket;
 use crate::ingest::model::Received;
-use crate::ingest::receive_uplink::error_detail;
 
 /// What a hub's payload came to.
 pub struct Split {

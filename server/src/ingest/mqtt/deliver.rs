@@ -16,7 +16,8 @@ use crate::error::{Error, Kind};
 use crate::ingest::envelope::ENVELOPE;
 use crate::ingest::hubs;
 use crate::ingest::model::{Receipt, TransportKey};
-use crate::ingest::receive_uplink::{self, Upload};
+use crate::ingest::read_upload::Upload;
+use crate::ingest::receive_uplink;
 use crate::ingest::sources;
 
 /// The pauses before a message is tried again.

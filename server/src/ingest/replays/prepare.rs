@@ -16,10 +16,11 @@ use crate::fhir::uplink_readings::{UplinkReading, readings_of_uplinks};
 use crate::identity::{SourceIdentity, SourceKind};
 use crate::ingest::batch::Retaken;
 use crate::ingest::clock::Correction;
+use crate::ingest::decode_uplink::{Clocked, decode_with};
 use crate::ingest::decoded_body::READINGS;
 use crate::ingest::handle_map;
 use crate::ingest::model::Verdict;
-use crate::ingest::receive_uplink::{Clocked, decode_with, frames_again};
+use crate::ingest::read_upload::frames_again;
 use crate::ingest::retained::Retained;
 use crate::ingest::sources::KnownSource;
 

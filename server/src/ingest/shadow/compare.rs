@@ -6,7 +6,7 @@
 use plugin_host::{DecodeFailure, Decoded, DeviceTime, NameValue, OnChange, Outcome, Reading, Run, Value};
 
 use super::model::{Class, Compared, Difference};
-use crate::ingest::receive_uplink::error_detail;
+use crate::ingest::decode_uplink::error_detail;
 use crate::ingest::replays::FieldChange;
 
 /// Differences of one uplink that are told.

@@ -10,11 +10,12 @@ use super::model::Compared;
 use crate::app::App;
 use crate::error::Error;
 use crate::fleet::DeviceSnapshot;
+use crate::ingest::decode_uplink::decoder_input;
 use crate::ingest::decoded_body::READINGS;
 use crate::ingest::handle_map;
 use crate::ingest::interpret::{InterpretContext, ReadingKey, interpret};
 use crate::ingest::model::Received;
-use crate::ingest::receive_uplink::{decoder_input, frames_again};
+use crate::ingest::read_upload::frames_again;
 use crate::ingest::replays::bind;
 use crate::ingest::run_decoder::run_decoder;
 

@@ -5,8 +5,8 @@ use plugin_host::{HubContent, HubItem, HubOutcome};
 use super::{Trial, TriedVerdict, input, previews, try_decoder};
 use crate::error::Error;
 use crate::fleet::{Binding, Decoders};
+use crate::ingest::decode_uplink::error_detail;
 use crate::ingest::interpret::{InterpretContext, Tables};
-use crate::ingest::receive_uplink::error_detail;
 
 /// What came of a hub's payload.
 #[derive(Debug)]

@@ -13,11 +13,12 @@ use crate::app::App;
 use crate::error::Error;
 use crate::fleet::{DeviceSnapshot, load_device};
 use crate::identity::{SourceIdentity, SourceKind};
+use crate::ingest::decode_uplink::decode_kept;
 use crate::ingest::hubs::store::{self, Claimant, ClaimedRow};
 use crate::ingest::joining;
 use crate::ingest::model::{Received, Submission, TransportKey, Verdict};
 use crate::ingest::open_body::open_body;
-use crate::ingest::receive_uplink::{decode_kept, frames_again};
+use crate::ingest::read_upload::frames_again;
 use crate::ingest::sources::KnownSource;
 use crate::ingest::store::received_uplink;
 
