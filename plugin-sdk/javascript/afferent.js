@@ -202,6 +202,15 @@ export const example = (name, model, channel, payload, outcome, values = []) => 
   },
 });
 
+/// What is no Refusal is a fault of the decoder, and the host counts it as one; it is told what it was and where.
+const failed = (error) => {
+  const lines = String(error?.stack ?? "").split("\n").filter((line) => !line.includes("afferent.js"));
+  const at = lines.map((line) => /([\w.-]+:\d+)(:\d+)?\)?$/.exec(line)?.[1]).find((place) => place);
+  const said = { exception: error?.name ?? typeof error, "exception-at": at, "exception-message": String(error?.message ?? error) };
+  const extra = Object.entries(said).filter(([, value]) => value).map(([name, value]) => ({ name, value: value.slice(0, 200) }));
+  return { tag: "error", val: { kind: "malformed", message: "the decoder failed", offset: undefined, path: undefined, extra } };
+};
+
 /// The contract's interface `device`, of what your decoder says of itself and a function from an input to an outcome.
 export const decoder = (manifest, decode) => ({
   describe: () => ({
@@ -212,7 +221,7 @@ export const decoder = (manifest, decode) => ({
     try {
       return decode(input);
     } catch (error) {
-      if (!(error instanceof Refusal)) throw error;
+      if (!(error instanceof Refusal)) return failed(error);
       const { kind, message, offset, path } = error;
       return { tag: "error", val: { kind, message, offset, path, extra: [] } };
     }

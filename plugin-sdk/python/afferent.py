@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from wit_world.imports.types import (
     Component, Decimal, Decoded, DecodeError, DeviceFact, DeviceTime_Local, DeviceTime_None_, ErrorKind, Example, Frame, Input,
-    Manifest, Model, Nothing, OnChange, Outcome, Outcome_Error, Outcome_Nothing, Outcome_Readings, Quantity, Reading, Value,
+    Manifest, Model, NameValue, Nothing, OnChange, Outcome, Outcome_Error, Outcome_Nothing, Outcome_Readings, Quantity, Reading, Value,
     Value_Absent, Value_Quantity, Value_Text,
 )
 
@@ -319,6 +319,19 @@ def manifest(name: str, vendor: str, version: str, *, description: str, models: 
     )
 
 
+def failed(fault: Exception) -> DecodeError:
+    """What is no Refusal is a fault of the decoder, and the host counts it as one; it is told what it was and where."""
+    place, at = fault.__traceback__, ""
+    while place is not None:
+        file = place.tb_frame.f_code.co_filename.rsplit("/", 1)[-1]
+        if file != "afferent.py":
+            at = f"{file}:{place.tb_lineno}"
+        place = place.tb_next
+    told = [("exception", type(fault).__name__), ("exception-at", at), ("exception-message", str(fault)[:200])]
+    extra = [NameValue(name=name, value=value) for name, value in told if value]
+    return DecodeError(kind=ErrorKind.MALFORMED, message="the decoder failed", offset=None, path=None, extra=extra)
+
+
 def decoder(said: Manifest, decode: Callable[[Input], Outcome]) -> type:
     """The contract's interface `Device`, of what your decoder says of itself and a function from an input to an outcome."""
 
@@ -331,5 +344,7 @@ def decoder(said: Manifest, decode: Callable[[Input], Outcome]) -> type:
                 return decode(input)
             except Refusal as refusal:
                 return Outcome_Error(refusal.error)
+            except Exception as fault:
+                return Outcome_Error(failed(fault))
 
     return Device

@@ -78,7 +78,9 @@ fn sdk_manifest(workspace: &toml::Table, package: &toml::Table) -> Result<String
     Ok(format!(
         "# A copy of Afferent's SDK, as `afferent plugin new` puts it into a project.\n\
          [package]\nname = \"afferent-plugin-sdk\"\nversion = \"{}\"\nedition = \"{}\"\nrust-version = \"{}\"\n\
-         license = \"{}\"\npublish = false\n\n[dependencies]\nwit-bindgen = {bindgen}\n",
+         license = \"{}\"\npublish = false\n\n[dependencies]\nwit-bindgen = {bindgen}\n\n\
+         # The sources name a feature that is left out here.\n\
+         [lints.rust]\nunexpected_cfgs = {{ level = \"warn\", check-cfg = ['cfg(feature, values(\"vectors\"))'] }}\n",
         text("version"),
         text("edition"),
         text("rust-version"),

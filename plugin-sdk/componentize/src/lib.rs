@@ -10,11 +10,16 @@ use std::process::Command;
 use std::{env, fs};
 
 use anyhow::{Context, Result, bail, ensure};
+use wasm_encoder::{Module, RawSection};
+use wasmparser::{Parser, Payload};
 use wit_component::{ComponentEncoder, StringEncoding};
 use wit_parser::Resolve;
 
 /// The target of decoders: no operating system, so that there is nothing to import.
 const TARGET: &str = "wasm32-unknown-unknown";
+
+/// How the custom sections begin in which the bindings keep the contract's types.
+const CONTRACT_SECTION: &str = "component-type";
 
 /// The cargo profile of decoders.
 const PROFILE: &str = "decoder";
@@ -43,8 +48,25 @@ pub fn build(crate_directory: &Path, target_directory: &Path) -> Result<PathBuf>
 /// # Errors
 /// As [`build`].
 pub fn build_module(crate_directory: &Path, target_directory: &Path) -> Result<PathBuf> {
+    build_module_with(crate_directory, target_directory, &[])
+}
+
+/// As [`build_module`], with names of functions and lines in it whatever the crate's profile says, for telling where a decoder
+/// stops; [`strip`] takes them out again, and nothing else differs.
+///
+/// # Errors
+/// As [`build`].
+pub fn build_located_module(crate_directory: &Path, target_directory: &Path) -> Result<PathBuf> {
+    let settings = [format!("profile.{PROFILE}.strip=false"), format!("profile.{PROFILE}.debug=\"line-tables-only\"")];
+    build_module_with(crate_directory, target_directory, &settings)
+}
+
+fn build_module_with(crate_directory: &Path, target_directory: &Path, settings: &[String]) -> Result<PathBuf> {
     let names = Names::read(crate_directory)?;
     let mut cargo = cargo(&names, crate_directory, target_directory);
+    for setting in settings {
+        cargo.args(["--config", setting]);
+    }
     let output = cargo.output().with_context(|| format!("cannot start {cargo:?}"))?;
     if !output.status.success() {
         let messages = String::from_utf8_lossy(&output.stderr);
@@ -58,6 +80,32 @@ pub fn build_module(crate_directory: &Path, target_directory: &Path) -> Result<P
         names.package
     );
     Ok(module_path)
+}
+
+/// What the package of a crate is called.
+///
+/// # Errors
+/// Its `Cargo.toml` cannot be read, or has no name.
+pub fn package_name(crate_directory: &Path) -> Result<String> {
+    Ok(Names::read(crate_directory)?.package)
+}
+
+/// A core module without names of functions, lines and whatever else compilers leave in it; the contract's types stay.
+///
+/// # Errors
+/// The bytes are no core module.
+pub fn strip(module: &[u8]) -> Result<Vec<u8>> {
+    let mut kept = Module::new();
+    for payload in Parser::new(0).parse_all(module) {
+        let payload = payload.context("the compiler's module cannot be read")?;
+        let is_noise =
+            matches!(&payload, Payload::CustomSection(section) if !section.name().starts_with(CONTRACT_SECTION));
+        if let Some((id, range)) = payload.as_section().filter(|_| !is_noise) {
+            let range = usize::try_from(range.start)?..usize::try_from(range.end)?;
+            kept.section(&RawSection { id, data: module.get(range).context("a section lies outside of the module")? });
+        }
+    }
+    Ok(kept.finish())
 }
 
 /// Wraps a core module, and validates what comes out.

@@ -31,8 +31,12 @@ fn words(words: &[&str]) -> BTreeSet<String> {
 }
 
 fn host() -> PluginHost {
+    PluginHost::new(Limits::default(), registry(), None).unwrap()
+}
+
+fn registry() -> Registry {
     use afferent_plugin_sdk::registry;
-    let registry = Registry {
+    Registry {
         kinds: words(registry::kinds::ALL).into_iter().collect(),
         units: words(&["kg", "[lb_av]", "%", "mm[Hg]", "kPa", "/min", "Cel", "[degF]"]).into_iter().collect(),
         flags: words(registry::flags::ALL).into_iter().collect(),
@@ -44,8 +48,7 @@ fn host() -> PluginHost {
         contexts: [].into_iter().collect(),
         facts: words(registry::fact_kinds::ALL).into_iter().collect(),
         identities: words(registry::device_identity::ALL).into_iter().collect(),
-    };
-    PluginHost::new(Limits::default(), registry, None).unwrap()
+    }
 }
 
 fn load(component: &[u8]) -> Arc<Decoder> {
@@ -88,6 +91,54 @@ fn a_rust_project_is_made_packed_and_passes() {
     assert_eq!(report.not_fully_tried, 0);
 }
 
+/// The author is told the line and why; what is handed in holds neither names nor lines, and burns the same fuel.
+#[test]
+fn a_rust_project_that_stops_is_told_where() {
+    let scratch = Scratch::new("rust-stops");
+    project::create("acme-scale", pack::Language::Rust, &scratch.0).unwrap();
+    let path = scratch.0.join("src/lib.rs");
+    let right = std::fs::read_to_string(&path).unwrap();
+    let line = "        let mut reader = Reader::new(input.only_frame()?);\n";
+    let at = right.lines().position(|own| own == line.trim_end()).unwrap() + 1;
+    let host = PluginHost::for_development(Limits::default(), registry()).unwrap();
+    for (wrong, told) in [
+        (
+            "        let sum: u8 = (0..9).map(|index| input.frames[0].data[index]).sum();\n        assert!(sum > 0);\n",
+            "an index was out of bounds",
+        ),
+        (
+            "        let now = std::time::SystemTime::now();\n        assert!(now.elapsed().is_ok());\n",
+            "there is no clock",
+        ),
+        (
+            "        let mut odd = 1_u64;\n        while odd % 2 == 1 { odd = core::hint::black_box(odd.wrapping_add(2)); }\n",
+            "longer than its fuel",
+        ),
+    ] {
+        std::fs::write(&path, right.replace(line, &format!("{wrong}{line}"))).unwrap();
+        let packed = pack::pack(&scratch.0).unwrap_or_else(|error| panic!("{error:#}"));
+        let refusal = host.load(packed.for_trials()).unwrap_err().to_string();
+        assert!(refusal.contains("example `a weight`") && refusal.contains(told), "{refusal}");
+        let place = [at, at + 1].map(|line| format!("src/lib.rs:{line} in "));
+        assert!(place.iter().any(|place| refusal.contains(place)), "{refusal}\nnot {place:?}");
+        let refusal = host.load(&packed.component).unwrap_err().to_string();
+        assert!(!refusal.contains("src/lib.rs"), "{refusal}");
+    }
+    std::fs::write(&path, right).unwrap();
+    let packed = pack::pack(&scratch.0).unwrap();
+    let located = packed.located.as_deref().unwrap();
+    assert!(packed.component.len() < located.len() && !contains(&packed.component, b"lib.rs:"));
+    let fuel = |component: &[u8]| {
+        let decoder = load(component);
+        decoder.manifest().examples.iter().map(|example| decoder.run(&example.input).stats.fuel_used).sum::<u64>()
+    };
+    assert_eq!(fuel(&packed.component), fuel(located));
+}
+
+fn contains(bytes: &[u8], part: &[u8]) -> bool {
+    bytes.windows(part.len()).any(|window| window == part)
+}
+
 /// Where npm is missing, or its registry cannot be reached, that is said, and nothing is proved.
 #[test]
 #[expect(clippy::print_stderr, reason = "a test that proves nothing says so")]
@@ -102,6 +153,21 @@ fn a_javascript_project_is_made_packed_and_passes() {
         return;
     }
     passes(&scratch.0, "acme-scale", 15);
+    let wrong = ("const weight = reader.u16le();", "const weight = reader.u16le(); null.kilograms;");
+    is_told_the_exception(&scratch.0, "decoder.js", wrong, "`TypeError` at decoder.js:");
+}
+
+/// An exception in the decoder's own code is told with its name and place.
+fn is_told_the_exception(directory: &Path, file: &str, (right, wrong): (&str, &str), told: &str) {
+    let path = directory.join(file);
+    let text = std::fs::read_to_string(&path).unwrap();
+    assert!(text.contains(right));
+    std::fs::write(&path, text.replacen(right, wrong, 1)).unwrap();
+    let packed = pack::pack(directory).unwrap_or_else(|error| panic!("{error:#}"));
+    let host = PluginHost::for_development(Limits::default(), registry()).unwrap();
+    let refusal = host.load(packed.for_trials()).unwrap_err().to_string();
+    let line = text.lines().position(|line| line.contains(right)).unwrap() + 1;
+    assert!(refusal.contains(&format!("an exception, {told}{line}")), "{refusal}");
 }
 
 /// Where clang or its linker is missing that is said, and nothing is proved.
@@ -170,6 +236,8 @@ fn a_python_project_is_made_packed_and_passes() {
     assert!(report.cost.fuel < 2_000_000, "{:?}", report.cost);
     // The interpreter has its place under the platform's own limits; this is how near it is.
     assert!(report.cost.memory_bytes < 15 << 20, "{:?}", report.cost);
+    let wrong = ("weight = reader.u16_le()", "weight = reader.u16_le().kilograms");
+    is_told_the_exception(&scratch.0, "decoder.py", wrong, "`AttributeError` at decoder.py:");
 }
 
 /// Runs the Python SDK's own tests outside the sandbox, with bindings as the tool makes them.

@@ -29,6 +29,7 @@ async fn a_vendor_sees_and_uploads_its_own_and_decides_nothing() {
     let stored = upload(&ours, versioned("1.0.0", 'R')).await.expect(201);
     assert_eq!(stored["author"], "build server");
     let own = ours.get("/api/v1/plugins").await.expect(200);
+    assert_eq!(own["items"][0]["versions"], json!([{ "version": "1.0.0", "state": "draft" }]));
     assert_eq!(
         own["items"].as_array().unwrap().iter().map(|plugin| &plugin["name"]).collect::<Vec<_>>(),
         ["versioned-scale"]

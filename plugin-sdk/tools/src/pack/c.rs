@@ -8,6 +8,8 @@ use std::process::{Command, Output};
 
 use anyhow::{Context, Result, bail, ensure};
 
+use super::Made;
+
 /// How every file is compiled. What C leaves undefined, and an implicit conversion that changes a number, is a trap: a decode that fails
 /// is seen, and a wrong number is not.
 const COMPILE: &[&str] = &[
@@ -15,6 +17,7 @@ const COMPILE: &[&str] = &[
     "-std=c11",
     "-ffreestanding",
     "-O2",
+    "-gline-tables-only",
     "-mbulk-memory",
     "-Isdk",
     "-Wall",
@@ -26,13 +29,13 @@ const COMPILE: &[&str] = &[
 ];
 
 /// How they are linked: the stack lies below everything else, so that one that is too deep leaves the memory and traps.
-const LINK: &[&str] = &["--no-entry", "--gc-sections", "--strip-all", "--stack-first", "-z", "stack-size=65536"];
+const LINK: &[&str] = &["--no-entry", "--gc-sections", "--stack-first", "-z", "stack-size=65536"];
 
 /// The line of `decoder.c` that names the decoder.
 const NAME: &str = "#define DECODER_NAME ";
 
-/// Name and component.
-pub(super) fn pack(directory: &Path) -> Result<(String, Vec<u8>)> {
+/// Builds it with names and lines, which are taken out of what is handed in.
+pub(super) fn pack(directory: &Path) -> Result<Made> {
     let directory = std::path::absolute(directory)?;
     let name = decoder_name(&directory)?;
     let build = directory.join("build");
@@ -51,8 +54,7 @@ pub(super) fn pack(directory: &Path) -> Result<(String, Vec<u8>)> {
     run(linker.arg("-o").arg(&linked), "wasm-ld")?;
     let module = fs::read(&linked).context("wasm-ld wrote no module")?;
     let wit = super::read(&directory.join("sdk/decoder.wit"))?;
-    let component = componentize::encode(&componentize::with_contract(&module, &wit, "decoder")?)?;
-    Ok((name, component))
+    Made::of_module(name, &componentize::with_contract(&module, &wit, "decoder")?)
 }
 
 /// `decoder.c` and whatever lies beside it, and the SDK; as paths from the project, which compilers repeat in what they say.

@@ -8,14 +8,15 @@ use declarative_decoder::table::Table;
 use wasm_encoder::{ConstExpr, DataCountSection, DataSection, Module, RawSection};
 use wasmparser::{DataKind, Operator, Parser, Payload};
 
+use super::Made;
 use crate::embedded::INTERPRETER;
 
 /// The mark before the address of the reserved memory (`declarative/src/slot.rs`), and the memory's size.
 const MARK: &[u8] = b"\x00\xA7table-is-at\xA7\x00\x01";
 const CAPACITY: usize = 256 * 1024;
 
-/// Name and component.
-pub(super) fn pack(directory: &Path) -> Result<(String, Vec<u8>)> {
+/// Builds it.
+pub(super) fn pack(directory: &Path) -> Result<Made> {
     let path = directory.join("decoder.toml");
     let text = super::read(&path)?;
     let table = source::compile(&text).map_err(|problems| {
@@ -24,7 +25,7 @@ pub(super) fn pack(directory: &Path) -> Result<(String, Vec<u8>)> {
         anyhow!("{}", lines.join("\n"))
     })?;
     let manifest = table.manifest().map_err(|_damaged| anyhow!("the table has no manifest"))?;
-    Ok((manifest.name, component_of_table(&table)?))
+    Ok(Made { name: manifest.name, component: component_of_table(&table)?, located: None })
 }
 
 /// The component of a table.

@@ -7,8 +7,10 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail, ensure};
 
-/// Name and component.
-pub(super) fn pack(directory: &Path) -> Result<(String, Vec<u8>)> {
+use super::Made;
+
+/// Builds it.
+pub(super) fn pack(directory: &Path) -> Result<Made> {
     let directory = std::path::absolute(directory)?;
     let name = package_name(&super::read(&directory.join("package.json"))?)?;
     let tool = directory.join("node_modules/.bin/componentize-qjs");
@@ -22,13 +24,13 @@ pub(super) fn pack(directory: &Path) -> Result<(String, Vec<u8>)> {
     command
         .args(["--wit", "decoder.wit", "--world", "decoder", "--js", "decoder.js", "--module-root", "."])
         // The host has neither WASI nor asynchronous calls; an instance lives for one payload, so that nothing need be collected.
-        .args(["--sync", "--stub-wasi", "--opt-size", "--disable-gc", "--minify", "--output"])
+        .args(["--sync", "--stub-wasi", "--opt-size", "--disable-gc", "--output"])
         .arg(&out)
         .current_dir(&directory);
     run(&mut command, "componentize-qjs")?;
     let component = fs::read(&out).context("componentize-qjs wrote no component")?;
     let _ = fs::remove_file(&out);
-    Ok((name, component))
+    Ok(Made { name, component, located: None })
 }
 
 /// The name in `package.json`: it becomes a file's.

@@ -77,6 +77,31 @@ pub struct Packed {
     pub component: Vec<u8>,
     /// What it was made of.
     pub language: Language,
+    /// The same with names of functions and lines in it, where the language has them: a trial of it tells where it stops.
+    pub located: Option<Vec<u8>>,
+}
+
+impl Packed {
+    /// What is tried on the author's machine.
+    #[must_use]
+    pub fn for_trials(&self) -> &[u8] {
+        self.located.as_deref().unwrap_or(&self.component)
+    }
+}
+
+/// What a language makes of a project.
+struct Made {
+    name: String,
+    component: Vec<u8>,
+    located: Option<Vec<u8>>,
+}
+
+impl Made {
+    /// Of a core module that has the contract's types, and names and lines.
+    fn of_module(name: String, module: &[u8]) -> Result<Self> {
+        let component = componentize::encode(&componentize::strip(module)?)?;
+        Ok(Self { name, component, located: Some(componentize::encode(module)?) })
+    }
 }
 
 /// Builds the project's component beside its sources: `DIRECTORY/NAME.wasm`.
@@ -85,7 +110,7 @@ pub struct Packed {
 /// What is wrong with the project, with the line; or which tool is missing, with the command that installs it.
 pub fn pack(directory: &Path) -> Result<Packed> {
     let language = Language::of(directory)?;
-    let (name, component) = match language {
+    let Made { name, component, located } = match language {
         Language::Declarative => declarative::pack(directory)?,
         Language::Rust => rust::pack(directory)?,
         Language::JavaScript => javascript::pack(directory)?,
@@ -94,7 +119,7 @@ pub fn pack(directory: &Path) -> Result<Packed> {
     };
     let path = directory.join(format!("{name}.wasm"));
     componentize::write_atomically(&path, &component)?;
-    Ok(Packed { path, component, language })
+    Ok(Packed { path, component, language, located })
 }
 
 fn read(path: &Path) -> Result<String> {

@@ -8,8 +8,10 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail, ensure};
 
-/// Name and component.
-pub(super) fn pack(directory: &Path) -> Result<(String, Vec<u8>)> {
+use super::Made;
+
+/// Builds it.
+pub(super) fn pack(directory: &Path) -> Result<Made> {
     let directory = std::path::absolute(directory)?;
     let name = project_name(&super::read(&directory.join("pyproject.toml"))?)?;
     let tool = directory.join(".venv/bin/componentize-py");
@@ -32,7 +34,7 @@ pub(super) fn pack(directory: &Path) -> Result<(String, Vec<u8>)> {
     run(&mut command, "componentize-py")?;
     let component = fs::read(&out).context("componentize-py wrote no component")?;
     let _ = fs::remove_file(&out);
-    Ok((name, component))
+    Ok(Made { name, component, located: None })
 }
 
 /// The name in `pyproject.toml`: it becomes a file's.

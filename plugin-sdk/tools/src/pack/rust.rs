@@ -3,12 +3,14 @@
 use std::fs;
 use std::path::Path;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 
-/// Name and component.
-pub(super) fn pack(directory: &Path) -> Result<(String, Vec<u8>)> {
+use super::Made;
+
+/// Builds it with names and lines, which are taken out of what is handed in.
+pub(super) fn pack(directory: &Path) -> Result<Made> {
     let directory = std::path::absolute(directory)?;
-    let path = componentize::build(&directory, &directory.join("target")).map_err(|error| {
+    let path = componentize::build_located_module(&directory, &directory.join("target")).map_err(|error| {
         let missing = error.chain().any(|cause| {
             cause.downcast_ref::<std::io::Error>().is_some_and(|error| error.kind() == std::io::ErrorKind::NotFound)
         });
@@ -17,6 +19,5 @@ pub(super) fn pack(directory: &Path) -> Result<(String, Vec<u8>)> {
         }
         error
     })?;
-    let name = path.file_stem().context("a component has a name")?.to_string_lossy().into_owned();
-    Ok((name, fs::read(path)?))
+    Made::of_module(componentize::package_name(&directory)?, &fs::read(path)?)
 }

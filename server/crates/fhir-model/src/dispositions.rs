@@ -81,6 +81,19 @@ pub struct Row {
     pub within_seconds: Option<u32>,
 }
 
+impl Row {
+    /// Whether anything but a remark comes of it.
+    fn restricts(&self) -> bool {
+        let is_as_any_other = self.stored
+            && self.status == Status::Final
+            && self.absent.is_none()
+            && self.forwarded
+            && !self.held
+            && self.counts == Counts::default();
+        !is_as_any_other
+    }
+}
+
 fn yes() -> bool {
     true
 }
@@ -100,6 +113,8 @@ pub struct Disposition {
     pub counts: Counts,
     /// Whether a person has to release it first.
     pub held: bool,
+    /// Whether some condition takes something away: then it is treated otherwise than a reading without conditions.
+    pub restricted: bool,
     /// The conditions that were met, in the table's order of precedence.
     pub conditions: Vec<String>,
     /// The sentence of the topmost condition.
@@ -211,6 +226,7 @@ impl Disposition {
             forwarded: true,
             counts,
             held: false,
+            restricted: false,
             conditions: Vec::new(),
             reason: None,
             interpretations: Vec::new(),
@@ -235,6 +251,7 @@ impl Disposition {
         self.forwarded &= row.forwarded;
         self.counts = self.counts.and(row.counts);
         self.held |= row.held;
+        self.restricted |= row.restricts();
         self.conditions.push(row.condition.clone());
         self.reason.get_or_insert_with(|| row.reason.clone());
         for coding in [&row.interpretation, &row.remark].into_iter().flatten() {

@@ -5,12 +5,13 @@ use std::time::{Duration, Instant};
 
 use wasmtime::Store;
 
-use crate::failure::{DecodeFailure, FailureKind, Stage, classify};
+use crate::examples;
+use crate::failure::{DecodeFailure, FailureKind, LoadError, Stage, brief, classify};
 use crate::gate::Place;
 use crate::guest::Guest;
 use crate::output::{self, Declared};
 use crate::world::{DecoderInstance, DecoderWorld, Surface};
-use crate::{HubOutcome, Input, Limits, Manifest, Outcome, Shared};
+use crate::{Example, HubOutcome, Input, Limits, Manifest, Outcome, Shared};
 
 /// A decoder that was loaded, checked and tried. `Send + Sync`: any number of threads may call it.
 pub struct Decoder {
@@ -80,6 +81,28 @@ impl Decoder {
     #[must_use]
     pub fn surface(&self) -> Surface {
         self.surface
+    }
+
+    /// Runs its own examples, and compares outcome and values with what they declare.
+    ///
+    /// # Errors
+    /// [`LoadError::Example`] for the first that comes to something else.
+    pub fn try_examples(&self) -> Result<(), LoadError> {
+        self.manifest.examples.iter().try_for_each(|example| self.try_example(example))
+    }
+
+    fn try_example(&self, example: &Example) -> Result<(), LoadError> {
+        let got = match self.surface {
+            Surface::Device => self.decode(&example.input).map(|outcome| examples::Got::of(&outcome)),
+            Surface::Hub => self.split(&example.input).map(|outcome| examples::Got::of_hub(&outcome)),
+        };
+        let got = match got {
+            Ok(got) if got.outcome == example.outcome && got.values == example.values => return Ok(()),
+            Ok(got) => brief(&got.sentence()),
+            Err(failure) => failure.to_string(),
+        };
+        let expected = brief(&examples::summary(&example.outcome, &example.values));
+        Err(LoadError::Example { example: brief(&example.name), expected, got })
     }
 
     /// Decodes one uplink in a fresh instance. Synchronous CPU work, tens of microseconds; it waits while all places are

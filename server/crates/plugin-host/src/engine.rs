@@ -1,10 +1,13 @@
 //! The WebAssembly engine: how code is compiled, where instances live, and the clock that stops them.
 
+use std::num::NonZeroUsize;
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use wasmtime::{Config, Enabled, Engine, EngineWeak, InstanceAllocationStrategy, PoolingAllocationConfig};
+use wasmtime::{
+    Config, Enabled, Engine, EngineWeak, InstanceAllocationStrategy, PoolingAllocationConfig, WasmBacktraceDetails,
+};
 
 use crate::{HostError, Limits};
 
@@ -15,8 +18,22 @@ pub(crate) const MEMORIES: u32 = 3;
 /// Function tables of one component: its own, and those by which adapters and stubs call late-bound functions.
 pub(crate) const TABLES: u32 = 6;
 
+/// What is known of a decoder that stops itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Traps {
+    /// That it stopped. Decoders that serve are stripped of names, so that a backtrace says nothing, and collecting it costs
+    /// at every trap.
+    Brief,
+    /// Where: function, file and line, as far as they are in the component.
+    Located,
+}
+
+/// Frames that are collected where traps are located.
+const FRAMES: Option<NonZeroUsize> = NonZeroUsize::new(64);
+
 /// An engine for decoders under these limits.
-pub(crate) fn build(limits: &Limits) -> Result<Engine, HostError> {
+pub(crate) fn build(limits: &Limits, traps: Traps) -> Result<Engine, HostError> {
+    let located = traps == Traps::Located;
     let mut config = Config::new();
     config
         .wasm_component_model(true)
@@ -36,9 +53,9 @@ pub(crate) fn build(limits: &Limits) -> Result<Engine, HostError> {
         // The adapters that the engine itself makes between the parts of a composed component name the memories of both sides;
         // without this it panics over them instead of refusing the component.
         .wasm_multi_memory(true)
-        // Decoders are stripped of names, so that a backtrace says nothing, and collecting it costs at every trap.
-        .wasm_backtrace_max_frames(None)
-        .generate_address_map(false)
+        .wasm_backtrace_max_frames(FRAMES.filter(|_| located))
+        .wasm_backtrace_details(if located { WasmBacktraceDetails::Enable } else { WasmBacktraceDetails::Disable })
+        .generate_address_map(located)
         .native_unwind_info(false);
     Engine::new(&config).map_err(|error| HostError::Engine(format!("{error:#}")))
 }

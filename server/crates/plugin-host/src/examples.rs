@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use crate::{Coding, Decimal, Decoded, HubContent, HubOutcome, Outcome, Reading, Value};
+use crate::{Coding, Decimal, DecodeError, Decoded, HubContent, HubOutcome, Nothing, Outcome, Reading, Value};
 
 /// What an outcome is called in examples.
 #[must_use]
@@ -99,6 +99,55 @@ fn value_text(value: &Value) -> Option<String> {
         Value::Sampled(sampled) => format!("sampled {} {}", sampled.samples.len(), sampled.unit),
         Value::Absent(reason) => format!("absent {reason}"),
     })
+}
+
+/// What a call came to, beside what an example declares.
+pub(crate) struct Got {
+    pub(crate) outcome: &'static str,
+    pub(crate) values: Vec<String>,
+    /// What the decoder said beside it: why there is nothing, what is wrong and where.
+    said: String,
+}
+
+impl Got {
+    pub(crate) fn of(outcome: &Outcome) -> Self {
+        let said = match outcome {
+            Outcome::Readings(_) => String::new(),
+            Outcome::Incomplete(incomplete) => incomplete.reason.clone(),
+            Outcome::Nothing(nothing) => said_nothing(nothing),
+            Outcome::Error(error) => said_error(error),
+        };
+        Self { outcome: outcome_name(outcome), values: value_lines(outcome), said }
+    }
+
+    pub(crate) fn of_hub(outcome: &HubOutcome) -> Self {
+        let said = match outcome {
+            HubOutcome::Items(_) => String::new(),
+            HubOutcome::Incomplete(incomplete) => incomplete.reason.clone(),
+            HubOutcome::Nothing(nothing) => said_nothing(nothing),
+            HubOutcome::Error(error) => said_error(error),
+        };
+        Self { outcome: hub_outcome_name(outcome), values: hub_value_lines(outcome), said }
+    }
+
+    /// `error (malformed: 4 bytes are needed, at byte 15)`, `readings: body-weight 70.00 kg`.
+    pub(crate) fn sentence(&self) -> String {
+        let summary = summary(self.outcome, &self.values);
+        if self.said.is_empty() { summary } else { format!("{summary} ({})", self.said) }
+    }
+}
+
+fn said_nothing(nothing: &Nothing) -> String {
+    if nothing.message.is_empty() { nothing.reason.clone() } else { format!("{}: {}", nothing.reason, nothing.message) }
+}
+
+fn said_error(error: &DecodeError) -> String {
+    let place = match (error.offset, &error.path) {
+        (Some(offset), _) => format!(", at byte {offset}"),
+        (None, Some(path)) => format!(", at {path}"),
+        (None, None) => String::new(),
+    };
+    format!("{}: {}{place}", error.kind.as_str(), error.message)
 }
 
 /// Outcome and lines as one text, for the message of a failed example.

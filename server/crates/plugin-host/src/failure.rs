@@ -2,9 +2,10 @@
 
 use std::path::PathBuf;
 
-use wasmtime::Trap;
+use wasmtime::{Trap, WasmBacktrace};
 
 use crate::guest::Guest;
+use crate::located;
 
 /// The sandbox itself cannot be set up.
 #[derive(Debug, thiserror::Error)]
@@ -155,6 +156,14 @@ pub(crate) enum Stage {
 
 /// Which limit or rule stands behind an engine's error.
 pub(crate) fn classify(error: &wasmtime::Error, stage: Stage, guest: &Guest) -> (FailureKind, String) {
+    let (kind, message) = classify_briefly(error, stage, guest);
+    match error.downcast_ref::<WasmBacktrace>().and_then(located::place) {
+        Some(place) => (kind, brief(&format!("{message}, {place}"))),
+        None => (kind, message),
+    }
+}
+
+fn classify_briefly(error: &wasmtime::Error, stage: Stage, guest: &Guest) -> (FailureKind, String) {
     // The engine's own type for this is private; the sentence is pinned by a test.
     let lifted_too_much = || error.chain().any(|cause| cause.to_string().contains("fuel allocated for hostcalls"));
     match error.downcast_ref::<Trap>() {

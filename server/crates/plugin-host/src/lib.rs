@@ -16,6 +16,7 @@ pub mod fuzzing;
 mod gate;
 mod guest;
 mod limits;
+mod located;
 mod manifest;
 mod output;
 #[cfg(test)]
@@ -36,7 +37,7 @@ pub use decoder::{Decoder, Run, RunStats};
 pub use examples::{hub_outcome_name, hub_value_lines, outcome_name, value_lines};
 pub use failure::{DecodeFailure, FailureKind, HostError, LoadError};
 pub use limits::Limits;
-pub use registry::Registry;
+pub use registry::{DATA_ABSENT_REASONS, Registry};
 pub use reused::Reused;
 pub use types::*;
 pub use world::Surface;
@@ -50,6 +51,8 @@ pub(crate) struct Shared {
     pub(crate) limits: Limits,
     pub(crate) registry: Registry,
     pub(crate) gate: gate::Gate,
+    /// Whether it is for a decoder's author.
+    pub(crate) traps: engine::Traps,
     /// Held for its thread, which ends with the last decoder.
     _ticker: engine::Ticker,
 }
@@ -78,14 +81,32 @@ impl PluginHost {
     /// # Errors
     /// [`HostError`] when the limits contradict themselves, the engine has no room, or the directory is not ours.
     pub fn new(limits: Limits, registry: Registry, cache_directory: Option<PathBuf>) -> Result<Self, HostError> {
+        Self::with(limits, registry, cache_directory, engine::Traps::Brief)
+    }
+
+    /// A sandbox for whoever writes a decoder: the same limits and answers, and a decoder that stops is told where, as far as
+    /// its component has names and lines. Costs time at every stop, so that servers have none.
+    ///
+    /// # Errors
+    /// As [`PluginHost::new`].
+    pub fn for_development(limits: Limits, registry: Registry) -> Result<Self, HostError> {
+        Self::with(limits, registry, None, engine::Traps::Located)
+    }
+
+    fn with(
+        limits: Limits,
+        registry: Registry,
+        cache_directory: Option<PathBuf>,
+        traps: engine::Traps,
+    ) -> Result<Self, HostError> {
         if let Some(problem) = limits.problem() {
             return Err(HostError::Limits(problem));
         }
-        let engine = engine::build(&limits)?;
+        let engine = engine::build(&limits, traps)?;
         let ticker = engine::Ticker::start(&engine, limits.deadline_tick)?;
         let cache = cache_directory.map(|directory| Cache::open(directory, &engine)).transpose()?;
         let gate = gate::Gate::new(limits.concurrent_calls);
-        Ok(Self { shared: Arc::new(Shared { engine, limits, registry, gate, _ticker: ticker }), cache })
+        Ok(Self { shared: Arc::new(Shared { engine, limits, registry, gate, traps, _ticker: ticker }), cache })
     }
 
     /// Loads a decoder: validates and compiles it (or takes it from the cache), lets it describe itself, checks what it
@@ -95,6 +116,17 @@ impl PluginHost {
     /// # Errors
     /// [`LoadError`], whose text is for the person who brought the decoder.
     pub fn load(&self, bytes: &[u8]) -> Result<Arc<Decoder>, LoadError> {
+        let decoder = self.load_untried(bytes)?;
+        decoder.try_examples()?;
+        Ok(decoder)
+    }
+
+    /// [`PluginHost::load`] without running the examples: for an author who wants to see what a decoder makes of a payload
+    /// before it passes them. Such a decoder serves nobody.
+    ///
+    /// # Errors
+    /// As [`PluginHost::load`], but [`LoadError::Example`].
+    pub fn load_untried(&self, bytes: &[u8]) -> Result<Arc<Decoder>, LoadError> {
         let limits = &self.shared.limits;
         if bytes.len() > limits.component_bytes {
             return Err(LoadError::TooLarge { bytes: bytes.len(), limit: limits.component_bytes });
@@ -107,17 +139,15 @@ impl PluginHost {
         if !problems.is_empty() {
             return Err(LoadError::Manifest(problems.iter().take(20).map(|problem| brief(problem)).collect()));
         }
-        let decoder = Decoder {
+        Ok(Arc::new(Decoder {
             shared: Arc::clone(&self.shared),
             world,
             surface,
             contract,
             content_hash: hex::encode(content_hash),
-            declared: manifest::declared(&manifest),
+            declared: manifest::declared(&manifest, self.shared.traps == engine::Traps::Located),
             manifest,
-        };
-        decoder.manifest.examples.iter().try_for_each(|example| passes(&decoder, example))?;
-        Ok(Arc::new(decoder))
+        }))
     }
 
     /// The limits that calls run under.
@@ -146,25 +176,4 @@ fn describe(shared: &Shared, world: &dyn world::DecoderWorld) -> Result<Manifest
     decoder::enter(shared, world, decoder::Entry::wait(shared), |instance, store| instance.describe(store))
         .result
         .map_err(LoadError::Describe)
-}
-
-/// Runs an example and compares outcome and values.
-fn passes(decoder: &Decoder, example: &Example) -> Result<(), LoadError> {
-    let got = match decoder.surface {
-        Surface::Device => {
-            decoder.decode(&example.input).map(|outcome| (outcome_name(&outcome), value_lines(&outcome)))
-        }
-        Surface::Hub => {
-            decoder.split(&example.input).map(|outcome| (hub_outcome_name(&outcome), hub_value_lines(&outcome)))
-        }
-    };
-    let got = match got {
-        Ok((outcome, values)) if outcome == example.outcome && values == example.values => {
-            return Ok(());
-        }
-        Ok((outcome, values)) => brief(&examples::summary(outcome, &values)),
-        Err(failure) => failure.to_string(),
-    };
-    let expected = brief(&examples::summary(&example.outcome, &example.values));
-    Err(LoadError::Example { example: brief(&example.name), expected, got })
 }

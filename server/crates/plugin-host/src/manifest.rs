@@ -31,11 +31,12 @@ pub(crate) fn problems(manifest: &Manifest, registry: &Registry, limits: &Limits
 }
 
 /// The declared words as sets.
-pub(crate) fn declared(manifest: &Manifest) -> Declared {
+pub(crate) fn declared(manifest: &Manifest, tells_exceptions: bool) -> Declared {
     Declared {
         kinds: manifest.kinds.iter().cloned().collect(),
         flags: manifest.flags.iter().cloned().collect(),
         warnings: manifest.warnings.iter().cloned().collect(),
+        tells_exceptions,
     }
 }
 

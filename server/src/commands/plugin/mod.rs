@@ -8,6 +8,7 @@ mod test;
 mod try_out;
 mod upload;
 mod vectors;
+mod words;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -86,6 +87,14 @@ enum HereCommand {
         #[arg(long, conflicts_with = "json")]
         quiet: bool,
     },
+    /// Show the words that a decoder may say: kinds of readings with units and ranges, flags with what becomes of such a reading,
+    /// and the rest.
+    ///
+    ///   afferent plugin words              the lists
+    ///   afferent plugin words kinds        one of them
+    ///   afferent plugin words peak flow    what fits, in all of them
+    #[command(verbatim_doc_comment)]
+    Words(words::WordsArgs),
     /// List the device models that this server can decode, with their decoders.
     ///
     /// Those that are built in, and those of `decoder_dir` (`AFFERENT_DECODER_DIR`). Files that were refused are named with the
@@ -120,6 +129,7 @@ pub async fn run(args: PluginArgs, config: Config) -> anyhow::Result<ExitCode> {
             let tables = Tables::load()?;
             vectors::run(&open(&config, &tables)?, &tables, &file, vectors::Style::of(json, quiet))
         }
+        HereCommand::Words(args) => words::run(&args, &Tables::load()?),
         HereCommand::List => list(&open(&config, &Tables::load()?)?),
         HereCommand::Check { file } => check::run(&file, &Tables::load()?),
     })

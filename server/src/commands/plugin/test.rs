@@ -40,7 +40,7 @@ pub struct TestArgs {
 pub fn run(args: &TestArgs, tables: &Tables) -> anyhow::Result<ExitCode> {
     let (component, beside) = component(&args.target)?;
     let limits = Limits::default();
-    let host = PluginHost::new(limits.clone(), allowed_words(&tables.units, &tables.vitals)?, None)?;
+    let host = PluginHost::for_development(limits.clone(), allowed_words(&tables.units, &tables.vitals)?)?;
     let decoder = match host.load(&component) {
         Ok(decoder) => decoder,
         Err(reason) => {
@@ -74,10 +74,13 @@ pub fn run(args: &TestArgs, tables: &Tables) -> anyhow::Result<ExitCode> {
     Ok(if report.passed() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// The component, and the directory beside which its vectors are.
-fn component(target: &Path) -> anyhow::Result<(Vec<u8>, PathBuf)> {
+/// The component as it is tried here, and the directory beside which its vectors are.
+///
+/// # Errors
+/// A file that cannot be read, or a project that cannot be packed.
+pub fn component(target: &Path) -> anyhow::Result<(Vec<u8>, PathBuf)> {
     if target.is_dir() {
-        return Ok((pack::pack(target)?.component, target.to_owned()));
+        return Ok((pack::pack(target)?.for_trials().to_vec(), target.to_owned()));
     }
     let bytes = std::fs::read(target).with_context(|| format!("cannot read {}", target.display()))?;
     Ok((bytes, target.parent().map(Path::to_owned).unwrap_or_default()))

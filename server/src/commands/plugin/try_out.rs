@@ -9,6 +9,7 @@ use chrono_tz::Tz;
 use clap::Args;
 use plugin_host::{Decoder, Frame, Limits, PluginHost, Surface};
 
+use super::test::component;
 use crate::fleet::{Binding, Variables, allowed_words};
 use crate::ingest::Tables;
 use crate::ingest::trial::{ByteMap, Trial, Tried, TriedVerdict, map_bytes, result_json, try_decoder};
@@ -17,8 +18,8 @@ use crate::platform::clock::Clock;
 /// Arguments of `afferent plugin try`.
 #[derive(Debug, Args)]
 pub struct TryArgs {
-    /// A component (`.wasm`).
-    file: PathBuf,
+    /// A component (`.wasm`), or a project, which is packed first.
+    target: PathBuf,
     /// Bytes of a frame, hexadecimal, with or without spaces; may be given several times.
     #[arg(long, conflicts_with = "json", required_unless_present = "json")]
     hex: Vec<String>,
@@ -54,15 +55,18 @@ pub struct TryArgs {
 /// A file or payload that cannot be read, or a decoder that is refused.
 #[expect(clippy::print_stdout, clippy::print_stderr, reason = "printing is what this command is for")]
 pub fn run(args: &TryArgs, tables: &Tables) -> anyhow::Result<ExitCode> {
-    let bytes = std::fs::read(&args.file).with_context(|| format!("cannot read {}", args.file.display()))?;
-    let host = PluginHost::new(Limits::default(), allowed_words(&tables.units, &tables.vitals)?, None)?;
-    let decoder = match host.load(&bytes) {
+    let (bytes, _) = component(&args.target)?;
+    let host = PluginHost::for_development(Limits::default(), allowed_words(&tables.units, &tables.vitals)?)?;
+    let decoder = match host.load_untried(&bytes) {
         Ok(decoder) => decoder,
         Err(reason) => {
             eprintln!("refused: {reason}");
             return Ok(ExitCode::FAILURE);
         }
     };
+    if let Err(reason) = decoder.try_examples() {
+        eprintln!("note: a server would refuse this decoder: {reason}\n");
+    }
     if decoder.surface() == Surface::Hub {
         bail!("this is a hub's decoder: `try` shows what a device's decoder makes of a payload");
     }
@@ -146,6 +150,13 @@ fn show(tried: &Tried, trial: &Trial, map: &ByteMap, limits: &Limits) -> anyhow:
                 println!("reading {index}");
                 lines.iter().for_each(|line| println!("  {line}"));
                 reading.record_key.iter().for_each(|key| println!("  record key  {key}"));
+                if !reading.flags.is_empty() {
+                    println!("  flags       {}", reading.flags.join(", "));
+                }
+                if !reading.clock_state.is_empty() && reading.clock_state != "unknown" {
+                    println!("  clock       {}", reading.clock_state);
+                }
+                reading.user_slot.iter().for_each(|slot| println!("  user slot   {slot}"));
                 println!("  {}", preview.outlook);
                 preview.warnings.iter().for_each(|warning| println!("  warning     {warning}"));
             }

@@ -279,6 +279,28 @@ pub async fn active_versions(conn: &mut AsyncPgConnection) -> QueryResult<Vec<Ve
         .await
 }
 
+/// How far a version has come.
+#[derive(Debug, Clone, Queryable, Selectable)]
+#[diesel(table_name = plugin_version)]
+pub struct VersionState {
+    /// The decoder's name.
+    pub plugin: String,
+    /// Its version.
+    pub version: String,
+    /// How far it has come.
+    pub state: String,
+}
+
+/// The versions of these plugins, the last uploaded first.
+pub async fn version_states(conn: &mut AsyncPgConnection, plugins: &[String]) -> QueryResult<Vec<VersionState>> {
+    plugin_version::table
+        .filter(plugin_version::plugin.eq_any(plugins))
+        .order((plugin_version::uploaded_at.desc(), plugin_version::id.desc()))
+        .select(VersionState::as_select())
+        .load(conn)
+        .await
+}
+
 /// One version.
 pub async fn find_version(conn: &mut AsyncPgConnection, name: &str, version: &str) -> QueryResult<Option<VersionRow>> {
     plugin_version::table

@@ -27,7 +27,7 @@ use plugin_host::Reading;
 
 pub use author::{Authored, author, source_uri};
 pub use identity::{ReadingKey, RecordIdentity, stable_identifier};
-pub use outlook::{outlook, preview};
+pub use outlook::{consequences, outlook, preview};
 pub use repeated_hour::{RepeatedHour, repeated_hours};
 pub use time::{FIRST_YEAR, MeasuredTime, TimeSource};
 

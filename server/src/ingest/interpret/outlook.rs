@@ -2,18 +2,28 @@
 //! for trying a decoder. Nothing is stored.
 
 use chrono::SecondsFormat;
+use fhir_model::dispositions::Disposition;
 use fhir_model::observation::{AuthorError, Binding};
 
 use super::{InterpretContext, Interpreted, Tables, author, stable_identifier};
 
-/// One line: status, where it goes, what it counts for, where its time comes from, and why it is odd. No values.
+/// One line: status, where it goes, what it counts for, where its time comes from, and what is odd. No values.
 ///
 /// `final; forwarded; counts for $lastn, alerts, billing; time: device-local`,
-/// `preliminary; held for a person; counts for nothing; time: receipt; because: The value lies outside …`.
+/// `preliminary; held for a person; counts for nothing; time: receipt; because: The value lies outside …`; what is only
+/// remarked on, and treated as any other, has `although` in place of `because`.
 pub fn outlook(interpreted: &Interpreted) -> String {
     let disposition = &interpreted.disposition;
+    let source = interpreted.time.source.code();
+    let word = if disposition.restricted { "because" } else { "although" };
+    let odd = disposition.reason.as_ref().map(|reason| format!("; {word}: {reason}")).unwrap_or_default();
+    format!("{}; time: {source}{odd}", consequences(disposition))
+}
+
+/// `final; forwarded; counts for $lastn, alerts, billing`.
+pub fn consequences(disposition: &Disposition) -> String {
     let way = match (disposition.stored, disposition.held, disposition.forwarded) {
-        (false, ..) => "not stored",
+        (false, ..) => return "not stored".to_owned(),
         (true, true, _) => "held for a person",
         (true, false, true) => "forwarded",
         (true, false, false) => "not forwarded",
@@ -22,10 +32,7 @@ pub fn outlook(interpreted: &Interpreted) -> String {
     let counts = [(counts.lastn, "$lastn"), (counts.alerts, "alerts"), (counts.billing, "billing")];
     let counts: Vec<&str> = counts.iter().filter(|(counted, _)| *counted).map(|(_, name)| *name).collect();
     let counts = if counts.is_empty() { "nothing".to_owned() } else { counts.join(", ") };
-    let status = disposition.status.code();
-    let source = interpreted.time.source.code();
-    let because = disposition.reason.as_ref().map(|reason| format!("; because: {reason}")).unwrap_or_default();
-    format!("{status}; {way}; counts for {counts}; time: {source}{because}")
+    format!("{}; {way}; counts for {counts}", disposition.status.code())
 }
 
 /// The Observation as it would be written for a patient `Patient/example`, with ids that depend on the reading alone.

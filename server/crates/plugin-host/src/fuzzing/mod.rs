@@ -212,7 +212,7 @@ fn decoder(host: &PluginHost, component: &[u8]) -> Decoder {
         examples: Vec::new(),
         extra: Vec::new(),
     };
-    let declared = manifest::declared(&manifest);
+    let declared = manifest::declared(&manifest, false);
     Decoder { shared: Arc::clone(shared), world, surface, contract, content_hash: String::new(), manifest, declared }
 }
 

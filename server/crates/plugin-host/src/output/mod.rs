@@ -12,6 +12,7 @@ mod time;
 
 use std::collections::HashSet;
 
+use crate::failure::brief;
 use crate::{
     DecodeError, Decoded, DeviceFact, FailureKind, HubContent, HubItem, HubOutcome, Incomplete, Limits, NameValue,
     Nothing, Outcome, Registry, Warning,
@@ -28,6 +29,8 @@ pub(crate) struct Declared {
     pub(crate) kinds: HashSet<String>,
     pub(crate) flags: HashSet<String>,
     pub(crate) warnings: HashSet<String>,
+    /// Whether the text of an exception is told, which may repeat the payload: to the decoder's author only.
+    pub(crate) tells_exceptions: bool,
 }
 
 /// The rules, and how much of the allowance one answer has used.
@@ -90,6 +93,11 @@ fn shown(word: &str) -> String {
     } else {
         "a text that is no code".to_owned()
     }
+}
+
+/// Whether a text is a place in a source file, `decoder.py:31`, and nothing that could be personal data.
+fn is_place(at: &str) -> bool {
+    at.len() <= 80 && at.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_./:".contains(&byte))
 }
 
 impl Check<'_> {
@@ -208,7 +216,19 @@ impl Check<'_> {
         if let Some(path) = &error.path {
             self.text(&format!("{place}path"), path)?;
         }
-        self.extra(place, &error.extra)
+        self.extra(place, &error.extra)?;
+        self.exception(&error.extra)
+    }
+
+    /// An error that is none: an exception of an interpreted decoder, which its SDK caught to say what it was and where
+    /// (`exception`, `exception-at`, `exception-message`). The decoder failed, as one that panics.
+    fn exception(&self, extra: &[NameValue]) -> Checked {
+        let find = |name: &str| extra.iter().find(|pair| pair.name == name).map(|pair| pair.value.as_str());
+        let Some(kind) = find("exception") else { return Ok(()) };
+        let at = find("exception-at").filter(|at| is_place(at)).map(|at| format!(" at {at}")).unwrap_or_default();
+        let message = find("exception-message").filter(|_| self.declared.tells_exceptions);
+        let message = message.map(|message| format!(": {}", brief(message))).unwrap_or_default();
+        Err((FailureKind::Trap, format!("an exception, {}{at}{message}", shown(kind))))
     }
 
     fn items(&mut self, items: &[HubItem]) -> Checked {

@@ -2,8 +2,9 @@
 
 use super::{Declared, hub_outcome, outcome};
 use crate::{
-    Coding, Component, Decimal, Decoded, DeviceFact, DeviceTime, FailureKind, Frame, HubContent, HubItem, HubOutcome,
-    Limits, NameValue, Nothing, OnChange, Outcome, Quantity, Reading, Registry, SampledData, Value, Warning,
+    Coding, Component, Decimal, DecodeError, Decoded, DeviceFact, DeviceTime, ErrorKind, FailureKind, Frame,
+    HubContent, HubItem, HubOutcome, Limits, NameValue, Nothing, OnChange, Outcome, Quantity, Reading, Registry,
+    SampledData, Value, Warning,
 };
 
 fn text(text: &str) -> String {
@@ -26,7 +27,12 @@ fn registry() -> Registry {
 }
 
 fn declared() -> Declared {
-    Declared { kinds: [text("glucose")].into(), flags: [text("test")].into(), warnings: [text("implausible")].into() }
+    Declared {
+        kinds: [text("glucose")].into(),
+        flags: [text("test")].into(),
+        warnings: [text("implausible")].into(),
+        tells_exceptions: false,
+    }
 }
 
 fn quantity(mantissa: i64, exponent: i32, unit: &str) -> Value {
@@ -291,4 +297,29 @@ fn the_readings_of_a_hub_are_counted_over_all_devices() {
     assert_eq!(judged(many), Err((FailureKind::OutputTooLarge, message)));
     let unnamed = HubItem { device: String::new(), ..item(HubContent::Readings(readings(1))) };
     assert_eq!(judged(vec![unnamed]), Err((FailureKind::InvalidOutput, text("items[0].device: empty"))));
+}
+
+/// The decoder's author is told all; a server only what cannot be personal data.
+#[test]
+fn an_exception_is_a_failure_of_the_decoder() {
+    let fails = |declared: &Declared, at: &str| {
+        let extra = vec![
+            pair("exception", "TypeError"),
+            pair("exception-at", at),
+            pair("exception-message", "Jane Doe is no number"),
+        ];
+        let error = DecodeError {
+            kind: ErrorKind::Malformed,
+            message: text("the decoder failed"),
+            offset: None,
+            path: None,
+            extra,
+        };
+        outcome(&Limits::default(), &registry(), declared, &Outcome::Error(error)).unwrap_err()
+    };
+    let brief = (FailureKind::Trap, text("an exception, `TypeError` at decoder.js:31"));
+    assert_eq!(fails(&declared(), "decoder.js:31"), brief);
+    assert_eq!(fails(&declared(), "Jane Doe").1, "an exception, `TypeError`");
+    let told = fails(&Declared { tells_exceptions: true, ..declared() }, "decoder.js:31").1;
+    assert_eq!(told, "an exception, `TypeError` at decoder.js:31: Jane Doe is no number");
 }

@@ -158,7 +158,7 @@ async fn unpin_plugin(caller: Caller, app: AppData, name: Path<String>, body: Js
     activate_version::unpin(&app, &caller.principal, &name, &body.reason).await?;
     let row = seen(&caller, &app, &name).await?;
     let mut transaction = app.db.begin_platform().await?;
-    let active = store::active_versions(&mut transaction).await?;
+    let versions = store::version_states(&mut transaction, std::slice::from_ref(&row.name)).await?;
     transaction.commit().await?;
-    Ok(Json(view(row, &active)))
+    Ok(Json(view(row, &versions)))
 }

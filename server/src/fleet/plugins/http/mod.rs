@@ -88,9 +88,10 @@ async fn list_plugins(caller: Caller, app: AppData) -> ApiResult<Json<Plugins>> 
     };
     let mut transaction = app.db.begin_platform().await?;
     let rows = store::list_plugins(&mut transaction, of).await?;
-    let active = store::active_versions(&mut transaction).await?;
+    let names: Vec<String> = rows.iter().map(|row| row.name.clone()).collect();
+    let versions = store::version_states(&mut transaction, &names).await?;
     transaction.commit().await?;
-    Ok(Json(Plugins { items: rows.into_iter().map(|row| view(row, &active)).collect() }))
+    Ok(Json(Plugins { items: rows.into_iter().map(|row| view(row, &versions)).collect() }))
 }
 
 /// Find a plugin
@@ -99,9 +100,9 @@ async fn list_plugins(caller: Caller, app: AppData) -> ApiResult<Json<Plugins>> 
 async fn find_plugin(caller: Caller, app: AppData, name: Path<String>) -> ApiResult<Json<Plugin>> {
     let row = seen(&caller, &app, &name).await?;
     let mut transaction = app.db.begin_platform().await?;
-    let active = store::active_versions(&mut transaction).await?;
+    let versions = store::version_states(&mut transaction, std::slice::from_ref(&row.name)).await?;
     transaction.commit().await?;
-    Ok(Json(view(row, &active)))
+    Ok(Json(view(row, &versions)))
 }
 
 /// List a plugin's versions

@@ -9,7 +9,7 @@ use serde_json::Value;
 use utoipa::ToSchema;
 
 use crate::fleet::plugins::model::State;
-use crate::fleet::plugins::store::{EventRow, PluginRow, VersionRow};
+use crate::fleet::plugins::store::{EventRow, PluginRow, VersionRow, VersionState};
 
 /// A decoder, over all its versions.
 #[derive(Debug, Serialize, ToSchema)]
@@ -28,8 +28,19 @@ pub struct Plugin {
     /// The version that serves.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub active_version: Option<String>,
+    /// All its versions, the last uploaded first.
+    pub versions: Vec<PluginVersionState>,
     /// When it was first seen.
     pub created_at: DateTime<Utc>,
+}
+
+/// A version, and how far it has come.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct PluginVersionState {
+    /// Semantic version.
+    pub version: String,
+    /// How far it has come.
+    pub state: State,
 }
 
 /// A version of a decoder.
@@ -149,11 +160,15 @@ impl From<EventRow> for PluginEvent {
     }
 }
 
-/// A plugin with its active version, which is looked for among all that serve.
-pub fn view(row: PluginRow, active: &[VersionRow]) -> Plugin {
-    let active = active.iter().find(|version| version.plugin == row.name);
+/// A plugin with those of these versions that are its own.
+pub fn view(row: PluginRow, versions: &[VersionState]) -> Plugin {
+    let own = versions.iter().filter(|version| version.plugin == row.name);
+    let versions: Vec<PluginVersionState> = own
+        .map(|version| PluginVersionState { version: version.version.clone(), state: State::of(&version.state) })
+        .collect();
     Plugin {
-        active_version: active.map(|version| version.version.clone()),
+        active_version: versions.iter().find(|own| own.state == State::Active).map(|own| own.version.clone()),
+        versions,
         name: row.name,
         vendor: row.vendor_id,
         vendor_name: row.vendor,
