@@ -6,3 +6,5 @@ mod embedded;
 pub mod pack;
 pub mod project;
 pub mod trial;
+
+pub use registered_words as words;
