@@ -32,7 +32,7 @@ pub use apps::{Described, PairingLimits, find_app_in, note_seen, read_own as rea
 pub use assign_device::{NewAssignment, assign as assign_device};
 pub use decoders::{
     Binding, COMPILED_DECODERS, Decoders, LiveDecoders, LoadedDecoder, Origin, RefusedDecoder, ServedModel, Unbound,
-    allowed_words, follow_registry, registered_words,
+    allowed_words, follow_registry,
 };
 pub use enrol_device::{NewDevice, enrol as enrol_device};
 pub use feeds::authorization::{self as authorizations, Account, OAuthTokens, SEALED_TOKENS};

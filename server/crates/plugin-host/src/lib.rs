@@ -37,7 +37,7 @@ pub use decoder::{Decoder, Run, RunStats};
 pub use examples::{hub_outcome_name, hub_value_lines, outcome_name, value_lines};
 pub use failure::{DecodeFailure, FailureKind, HostError, LoadError};
 pub use limits::Limits;
-pub use registry::{DATA_ABSENT_REASONS, Registry};
+pub use registry::Registry;
 pub use reused::Reused;
 pub use types::*;
 pub use world::Surface;

@@ -33,7 +33,7 @@ pub struct Registry {
 }
 
 /// The codes of FHIR R4's `http://terminology.hl7.org/CodeSystem/data-absent-reason`.
-pub const DATA_ABSENT_REASONS: [&str; 15] = [
+pub(crate) const DATA_ABSENT_REASONS: [&str; 15] = [
     "unknown",
     "asked-unknown",
     "temp-unknown",

@@ -27,7 +27,7 @@ use fhir_model::vitals::Vitals;
 use plugin_host::{Decoder, HostError, Limits, LoadError, Model, PluginHost, Surface};
 
 pub use live::{LiveDecoders, Registered, follow as follow_registry};
-pub use words::{allowed_words, registered_words};
+pub use words::allowed_words;
 
 mod bundled {
     //! What the build script compiled to components: `BUNDLED`, pairs of a name and the component's bytes.

@@ -25,14 +25,9 @@ struct Sets {
     device_identity: Vec<Word>,
 }
 
-/// A registered word.
-#[derive(Debug, Clone, Deserialize)]
-pub struct Word {
-    /// The word.
-    pub name: String,
-    /// What it means, a sentence.
-    #[serde(default)]
-    pub description: String,
+#[derive(Deserialize)]
+struct Word {
+    name: String,
 }
 
 /// A context with its values; no values means any text.
@@ -40,35 +35,7 @@ pub struct Word {
 struct MeasurementContext {
     name: String,
     #[serde(default)]
-    description: String,
-    #[serde(default)]
     values: Vec<Word>,
-}
-
-/// The registered words by what they stand for, with what they mean; `meal` stands as `meal = fasting`. Without kinds and
-/// units, which are tables of their own.
-///
-/// # Errors
-/// When the registry is not what this server was built for.
-pub fn registered_words() -> anyhow::Result<[(&'static str, Vec<Word>); 9]> {
-    let sets: Sets = serde_json::from_str(REGISTRY).context("fhir-profiles/registry.json cannot be read")?;
-    let contexts = sets.contexts.into_iter().flat_map(|context| {
-        let name = context.name;
-        let own = Word { name: name.clone(), description: context.description };
-        let of_value = move |word: Word| Word { name: format!("{name} = {}", word.name), ..word };
-        std::iter::once(own).chain(context.values.into_iter().map(of_value))
-    });
-    Ok([
-        ("flags", sets.flags),
-        ("warnings", sets.warnings),
-        ("nothing-reasons", sets.nothing_reasons),
-        ("clock-states", sets.clock_states),
-        ("body-sites", sets.body_sites),
-        ("methods", sets.methods),
-        ("contexts", contexts.collect()),
-        ("facts", sets.fact_kinds),
-        ("identities", sets.device_identity),
-    ])
 }
 
 /// Reads the embedded registry, and takes kinds and units from their tables.
