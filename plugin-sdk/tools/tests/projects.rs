@@ -89,9 +89,19 @@ fn a_rust_project_is_made_packed_and_passes() {
     project::create("acme-scale", pack::Language::Rust, &scratch.0).unwrap();
     let report = passes(&scratch.0, "acme-scale", 120);
     assert_eq!(report.not_fully_tried, 0);
+
+    // What is handed in holds neither names nor lines, and is the same but for them.
+    let packed = pack::pack(&scratch.0).unwrap();
+    let located = packed.located.as_deref().unwrap();
+    assert!(packed.component.len() < located.len() && !contains(&packed.component, b".debug_line"));
+    let fuel = |component: &[u8]| {
+        let decoder = load(component);
+        decoder.manifest().examples.iter().map(|example| decoder.run(&example.input).stats.fuel_used).sum::<u64>()
+    };
+    assert_eq!(fuel(&packed.component), fuel(located));
 }
 
-/// The author is told the line and why; what is handed in holds neither names nor lines, and burns the same fuel.
+/// The author is told the line and why; of what is handed in, no line is known.
 #[test]
 fn a_rust_project_that_stops_is_told_where() {
     let scratch = Scratch::new("rust-stops");
@@ -104,7 +114,7 @@ fn a_rust_project_that_stops_is_told_where() {
     for (wrong, told) in [
         (
             "        let sum: u8 = (0..9).map(|index| input.frames[0].data[index]).sum();\n        assert!(sum > 0);\n",
-            "an index was out of bounds",
+            "out of bounds",
         ),
         (
             "        let now = std::time::SystemTime::now();\n        assert!(now.elapsed().is_ok());\n",
@@ -124,15 +134,6 @@ fn a_rust_project_that_stops_is_told_where() {
         let refusal = host.load(&packed.component).unwrap_err().to_string();
         assert!(!refusal.contains("src/lib.rs"), "{refusal}");
     }
-    std::fs::write(&path, right).unwrap();
-    let packed = pack::pack(&scratch.0).unwrap();
-    let located = packed.located.as_deref().unwrap();
-    assert!(packed.component.len() < located.len() && !contains(&packed.component, b"lib.rs:"));
-    let fuel = |component: &[u8]| {
-        let decoder = load(component);
-        decoder.manifest().examples.iter().map(|example| decoder.run(&example.input).stats.fuel_used).sum::<u64>()
-    };
-    assert_eq!(fuel(&packed.component), fuel(located));
 }
 
 fn contains(bytes: &[u8], part: &[u8]) -> bool {

@@ -11,32 +11,36 @@ struct Call {
     line: Option<u32>,
 }
 
-/// What the innermost library functions say of the cause: a part of a function's name, and a sentence.
-const CAUSES: [(&str, &str); 17] = [
+/// What the library functions above the author's say of the cause: a part of a function's name or file, and a sentence.
+const CAUSES: [(&str, &str); 18] = [
     ("panic_bounds_check", "an index was out of bounds"),
-    ("slice::index::", "a range was out of bounds"),
-    ("str::slice_error", "a range of a text was out of bounds"),
+    ("slice/index.rs", "an index or a range was out of bounds"),
+    ("slice_error", "a range of a text was out of bounds"),
     ("option::unwrap_failed", "`unwrap` found nothing"),
     ("option::expect_failed", "`expect` found nothing"),
     ("result::unwrap_failed", "`unwrap` or `expect` found an error"),
-    ("panic_const_div_by_zero", "a division by zero"),
-    ("panic_const_rem_by_zero", "a division by zero"),
+    ("div_by_zero", "a division by zero"),
+    ("rem_by_zero", "a division by zero"),
     ("overflow", "a number became too large for its type"),
     ("copy_from_slice", "two slices had different lengths"),
     (
-        "time::",
+        "time.rs",
         "it asked for the time, and there is no clock: `received-at-ms` of the input says when the payload came",
     ),
-    ("std::fs", "it asked for files, and there are none"),
-    ("std::env", "it asked for the environment, and there is none"),
-    ("std::thread", "it asked for a thread, and there are none"),
-    ("std::net", "it asked for the network, and there is none"),
+    (
+        "SystemTime",
+        "it asked for the time, and there is no clock: `received-at-ms` of the input says when the payload came",
+    ),
+    ("std/src/fs", "it asked for files, and there are none"),
+    ("std/src/env", "it asked for the environment, and there is none"),
+    ("std/src/thread", "it asked for a thread, and there are none"),
+    ("std/src/net", "it asked for the network, and there is none"),
     ("alloc_error", "there was no more memory"),
     ("panicking", "a panic"),
 ];
 
-/// Names of functions that are not the author's.
-const LIBRARIES: [&str; 13] = [
+/// How the names of functions begin that are not the author's, where nothing says in which file they are.
+const LIBRARY_NAMES: [&str; 13] = [
     "core::",
     "std::",
     "alloc::",
@@ -51,6 +55,9 @@ const LIBRARIES: [&str; 13] = [
     "wit_bindgen",
     "hashbrown::",
 ];
+
+/// Where files lie that are not the author's: the language's, crates that were fetched, and the SDK's copy in a project.
+const LIBRARY_FILES: [&str; 5] = ["/rustc/", "/library/", "/registry/src/", "/sdk/", "/plugin-sdk/"];
 
 /// `at src/lib.rs:42 in acme_scale::decode: an index was out of bounds`, as far as names and lines are in the component.
 pub(crate) fn place(backtrace: &WasmBacktrace) -> Option<String> {
@@ -71,7 +78,7 @@ fn calls(frame: &wasmtime::FrameInfo) -> Vec<Call> {
 }
 
 fn sentence(calls: &[Call]) -> Option<String> {
-    let own = calls.iter().position(|call| !is_library(&call.name))?;
+    let own = calls.iter().position(|call| !is_library(call))?;
     let call = calls.get(own)?;
     let cause = cause(calls.get(..own).unwrap_or_default());
     let place = match (&call.file, call.line) {
@@ -83,19 +90,24 @@ fn sentence(calls: &[Call]) -> Option<String> {
 
 /// The most telling of the library functions above the author's.
 fn cause(above: &[Call]) -> Option<&'static str> {
-    CAUSES.into_iter().find(|(part, _)| above.iter().any(|call| call.name.contains(part))).map(|(_, cause)| cause)
+    let says = |call: &Call, part: &str| {
+        call.name.contains(part) || call.file.as_ref().is_some_and(|file| file.contains(part))
+    };
+    CAUSES.into_iter().find(|(part, _)| above.iter().any(|call| says(call, part))).map(|(_, cause)| cause)
 }
 
-fn is_library(name: &str) -> bool {
-    if matches!(name, "memcpy" | "memmove" | "memset" | "memcmp") {
-        return true;
+fn is_library(call: &Call) -> bool {
+    if let Some(file) = &call.file {
+        return LIBRARY_FILES.iter().any(|place| file.contains(place)) || file.starts_with("sdk/");
     }
-    // `<core::slice::Iter<T> as …>::next`: a method by its type.
-    let plain = name.trim_start_matches(['<', '&', '[']);
-    LIBRARIES.iter().any(|library| plain.starts_with(library)) || plain.contains('#')
+    // `<core::slice::Iter<T> as …>::next`: a method by its type; `…#decode`: what the bindings made.
+    let plain = call.name.trim_start_matches(['<', '&', '[']);
+    matches!(plain, "memcpy" | "memmove" | "memset" | "memcmp")
+        || plain.contains('#')
+        || LIBRARY_NAMES.iter().any(|library| plain.starts_with(library))
 }
 
-/// The last three parts of a path: what comes before is the machine's.
+/// The last two parts of a path: what comes before is the machine's.
 fn short(file: &str) -> &str {
     file.rmatch_indices('/').nth(1).map_or(file, |(at, _)| file.get(at + 1..).unwrap_or(file))
 }
@@ -114,6 +126,8 @@ mod tests {
             call("rust_begin_unwind", None),
             call("core::panicking::panic_fmt", None),
             call("core::panicking::panic_bounds_check", None),
+            call("index<u8>", Some(("/rustc/59807616e1fa/library/core/src/slice/index.rs", 272))),
+            call("afferent_plugin_sdk::reader", Some(("/home/me/acme-scale/sdk/src/bytes.rs", 7))),
             call("acme_scale::weight", Some(("/home/me/acme-scale/src/lib.rs", 42))),
             call("afferent_plugin_sdk::export::decode", None),
         ];
@@ -134,7 +148,7 @@ mod tests {
         let calls = [
             call("core::panicking::panic_fmt", None),
             call("std::sys::pal::wasm::time::SystemTime::now", None),
-            call("std::time::SystemTime::now", None),
+            call("now", Some(("/rustc/59807616e1fa/library/std/src/time.rs", 700))),
             call("acme::decode", None),
         ];
         assert!(sentence(&calls).is_some_and(|told| told.contains("there is no clock")));
