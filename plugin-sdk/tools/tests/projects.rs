@@ -82,7 +82,7 @@ fn a_table_is_made_packed_and_passes() {
     let decoder = load(&std::fs::read(scratch.0.join("acme-scale.wasm")).unwrap());
     let weight = decoder.manifest().examples.first().unwrap().input.clone();
     let run = decoder.run(&weight);
-    assert!(run.result.is_ok() && run.stats.fuel_used < 55_000, "{:?}", run.stats);
+    assert!(run.result.is_ok() && run.stats.fuel_used < 35_000, "{:?}", run.stats);
 }
 
 #[test]
