@@ -2,17 +2,39 @@
 //! are numbers of slots by then, and everything that can be wrong in a table has been refused.
 
 use afferent_plugin_sdk::{Decimal, Example, Input, Manifest, NameValue};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// The number of a field's value.
 pub type Slot = u16;
 
-/// A whole table. Manifest and formats are bytes of their own: one decode reads only its format.
+/// A whole table. Manifest, formats and names are bytes of their own: one decode reads only its format, and the names of its
+/// fields only to say what it refuses.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Table {
-    pub(crate) manifest: Vec<u8>,
+    pub(crate) manifest: Bytes,
     pub(crate) bindings: Vec<Binding>,
-    pub(crate) formats: Vec<Vec<u8>>,
+    pub(crate) formats: Vec<Bytes>,
+    /// For each format, the slots of its fields with their names: a postcard list of [`Label`].
+    pub(crate) labels: Vec<Bytes>,
+}
+
+/// The slot of a field and its name in the table.
+pub(crate) type Label = (Slot, String);
+
+/// Bytes that are read at once, and not one by one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Bytes(pub Vec<u8>);
+
+impl Serialize for Bytes {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_bytes(&self.0)
+    }
+}
+
+impl<'de> Deserialize<'de> for Bytes {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        <&[u8]>::deserialize(deserializer).map(|bytes| Self(bytes.to_vec()))
+    }
 }
 
 /// Which format a model's frames have on a channel.
@@ -126,10 +148,21 @@ pub(crate) enum Read {
     Skip(Length),
     /// The Bluetooth SIG's Date Time, 7 bytes.
     DateTime,
-    /// So many bytes, in units of so many milliseconds since 1970.
-    Epoch(u8, u32),
+    /// So many bytes.
+    Epoch(u8, Epoch),
     /// Width, algorithm, first byte, and the byte behind the last (negative: from the end); none: all before it.
     Checksum(Algorithm, i32, Option<i32>),
+}
+
+/// What a number of seconds or milliseconds is counted from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Epoch {
+    /// The unit in milliseconds.
+    pub unit_ms: u32,
+    /// Milliseconds from 1970 to the epoch.
+    pub start_ms: i64,
+    /// It counts on the wall clock of the place where the device is; otherwise in UTC.
+    pub local: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -186,8 +219,7 @@ pub(crate) enum JsonRead {
     Identifier,
     /// RFC 3339 and its relatives; with the flag, the offset is not meant and the wall clock is.
     Time(bool),
-    /// Units of so many milliseconds; with the flag, it is a wall clock dressed as UTC.
-    Epoch(u32, bool),
+    Epoch(Epoch),
     /// Nanoseconds.
     EpochNanoseconds,
     Date,
@@ -432,7 +464,7 @@ impl Table {
     /// # Errors
     /// The bytes are no table.
     pub fn manifest(&self) -> Result<Manifest, postcard::Error> {
-        let about: About = postcard::from_bytes(&self.manifest)?;
+        let about: About = postcard::from_bytes(&self.manifest.0)?;
         let mut manifest = Manifest::new(&about.name, &about.vendor, &about.version)
             .license(&about.license)
             .description(&about.description);

@@ -81,6 +81,11 @@ fn a_table_is_made_packed_and_passes() {
     let report = passes(&scratch.0, "acme-scale", 120);
     assert_eq!(report.not_fully_tried, 0);
     assert!(report.cost.fuel < 400_000, "{:?}", report.cost);
+    // What docs/vendor-guide.md says that a weight costs.
+    let decoder = load(&std::fs::read(scratch.0.join("acme-scale.wasm")).unwrap());
+    let weight = decoder.manifest().examples.first().unwrap().input.clone();
+    let run = decoder.run(&weight);
+    assert!(run.result.is_ok() && run.stats.fuel_used < 35_000, "{:?}", run.stats);
 }
 
 #[test]

@@ -8,6 +8,8 @@ mod problem;
 mod search;
 mod tables;
 
+pub use search::distance;
+
 /// A list of words.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Set {

@@ -20,7 +20,7 @@ impl Words {
                 Some(format!("the {} `{name}` is the host's to say: it knows ranges and clocks", one(set)))
             }
             Some(_) => None,
-            None => Some(self.unknown(set, name, &self.search(Some(set), name))),
+            None => Some(self.unknown(set, name, &self.meant(set, name))),
         }
     }
 
@@ -38,7 +38,7 @@ impl Words {
         let kind = kind.and_then(|kind| self.find(Set::Kind, kind)).filter(|kind| !kind.takes.is_empty());
         let of_kind = |unit: &str| kind.is_none_or(|kind| self.is_convertible(kind, unit));
         if self.find(Set::Unit, unit).is_none() {
-            let mut found = self.search(Some(Set::Unit), unit);
+            let mut found = self.meant(Set::Unit, unit);
             // Those of the kind are what is meant, where there are any.
             if found.iter().any(|found| of_kind(&found.name)) {
                 found.retain(|found| of_kind(&found.name));

@@ -7,13 +7,16 @@ use crate::{Set, Word, Words};
 /// How well a word answers; what is below is no answer.
 const LEAST: usize = 30;
 
+/// How far below the best answer one may be that is suggested beside it.
+const CLOSE: usize = 10;
+
 /// As it stands, or but for case and signs between the words.
 const NAME: usize = 100;
 /// What people call it; less for every one that is meant rather.
 const ALIAS: usize = 90;
 /// A code or a display of LOINC or IEEE 11073.
 const CODE: usize = 85;
-/// One letter mistyped; less for every other one.
+/// Mistyped; clearly less for every letter.
 const MISTYPED: usize = 80;
 /// All words are found in its name; a third of it where they are found in its description only.
 const WORDS: usize = 75;
@@ -25,6 +28,17 @@ impl Words {
     /// IEEE 11073 (`8867-4`, `MDC_PULS_OXIM_SAT_O2`), and words of titles and descriptions (`cuff`).
     #[must_use]
     pub fn search(&self, set: Option<Set>, asked: &str) -> Vec<&Word> {
+        self.scored(set, asked).into_iter().map(|(_, word)| word).collect()
+    }
+
+    /// Those of them that may well be meant: what answers far worse than the best is not suggested.
+    pub(crate) fn meant(&self, set: Set, asked: &str) -> Vec<&Word> {
+        let found = self.scored(Some(set), asked);
+        let best = found.first().map_or(0, |(score, _)| *score);
+        found.into_iter().take_while(|(score, _)| score + CLOSE >= best).map(|(_, word)| word).collect()
+    }
+
+    fn scored(&self, set: Option<Set>, asked: &str) -> Vec<(usize, &Word)> {
         let written = asked.trim();
         let asked = written.to_lowercase();
         if asked.is_empty() {
@@ -35,7 +49,7 @@ impl Words {
         found.retain(|(score, _)| *score >= LEAST);
         // Words that are as good as each other stay in the order of the tables.
         found.sort_by_key(|(score, _)| std::cmp::Reverse(*score));
-        found.into_iter().map(|(_, word)| word).collect()
+        found
     }
 }
 
@@ -63,7 +77,7 @@ fn score(word: &Word, written: &str, asked: &str) -> usize {
     let code = word.also.iter().any(|also| also.to_lowercase() == asked).then_some(CODE);
     // Of short words nearly every letter matters: `pef` is not `ecg`.
     let mistakes = distance(asked, &name);
-    let mistyped = (mistakes <= asked.chars().count() / 4).then(|| MISTYPED - mistakes);
+    let mistyped = (mistakes <= asked.chars().count() / 4).then(|| MISTYPED.saturating_sub(mistakes * (CLOSE + 1)));
     let in_words = if word.set == Set::Unit { None } else { by_words(word, asked) };
     [alias, code, mistyped, in_words].into_iter().flatten().max().unwrap_or(0)
 }

@@ -82,6 +82,16 @@ fn what_is_wrong_is_said_with_what_would_be_right() {
             "`pef` is no registered kind; did you mean `peak-expiratory-flow`? `afferent plugin words` lists all",
         ),
         (
+            Set::Flag,
+            "doubtful",
+            "`doubtful` is no registered flag; did you mean `questionable`? `afferent plugin words` lists all",
+        ),
+        (
+            Set::Kind,
+            "body-wight",
+            "`body-wight` is no registered kind; did you mean `body-weight`? `afferent plugin words` lists all",
+        ),
+        (
             Set::Kind,
             "hr",
             "`hr` is no registered kind; did you mean `heart-rate`, `pulse-rate` or `pulse-rate-oximeter`? \

@@ -7,7 +7,7 @@ use afferent_plugin_sdk::{Decimal, DecodeError, Number, Timestamp};
 use super::datum::{Datum, Moment};
 use super::refine::refine;
 use super::{Run, checksum};
-use crate::table::{BytesField, Length, Read};
+use crate::table::{BytesField, Epoch, Length, Read};
 
 impl<'d> Run<'_, 'd> {
     /// Reads one field, if it is there.
@@ -64,10 +64,12 @@ impl<'d> Run<'_, 'd> {
                 Datum::Missing
             }
             Read::DateTime => Datum::Time(Moment::Clock(self.reader.date_time()?.wall_clock())),
-            Read::Epoch(width, unit_ms) => {
-                let raw = i64::try_from(self.unsigned(*width, field.big)?).ok();
-                let ms = raw.and_then(|raw| raw.checked_mul(i64::from(*unit_ms)));
-                let stamp = ms.and_then(|ms| Timestamp::from_epoch_ms(ms).ok());
+            Read::Epoch(width, epoch) => {
+                let raw = self.unsigned(*width, field.big)?;
+                if !field.refine.missing.is_empty() && field.refine.is_missing(&number(raw, at)?) {
+                    return Ok(Datum::Missing);
+                }
+                let stamp = i64::try_from(raw).ok().and_then(|raw| epoch.time(raw));
                 let stamp = stamp.ok_or_else(|| DecodeError::malformed("a time beyond the year 9999").at(at))?;
                 Datum::Time(Moment::Stamp(stamp))
             }
@@ -116,6 +118,15 @@ impl<'d> Run<'_, 'd> {
             }
         };
         self.reader.bytes(count)
+    }
+}
+
+impl Epoch {
+    /// So many units after it; none where that is before it, or beyond the year 9999.
+    pub(super) fn time(&self, count: i64) -> Option<Timestamp> {
+        let after = count.checked_mul(i64::from(self.unit_ms)).filter(|after| *after >= 0)?;
+        let stamp = Timestamp::from_epoch_ms(self.start_ms.checked_add(after)?).ok()?;
+        Some(if self.local { stamp.as_wall_clock() } else { stamp })
     }
 }
 

@@ -60,7 +60,7 @@ impl<'d> Run<'_, 'd> {
             let path = shown(&field.path);
             return Err(DecodeError::malformed("this member is missing").at_path(path));
         };
-        let raw = read(&field.read, found)?;
+        let raw = read(field, found)?;
         let datum = refine(&field.refine, raw).map_err(|error| error.at_path(found.path()))?;
         self.put(field.slot, datum);
         Ok(())
@@ -90,13 +90,13 @@ impl<'d> Run<'_, 'd> {
     }
 }
 
-fn read<'d>(read: &JsonRead, found: Json<'d>) -> Result<Datum<'d>, DecodeError> {
+fn read<'d>(field: &JsonField, found: Json<'d>) -> Result<Datum<'d>, DecodeError> {
     let stamp = |stamp: Result<Timestamp, DecodeError>, wall: bool| {
         let stamp = stamp.map_err(|error| error.at_path(found.path()))?;
         let stamp = if wall { stamp.as_wall_clock() } else { stamp };
         Ok::<_, DecodeError>(Datum::Time(Moment::Stamp(stamp)))
     };
-    Ok(match read {
+    Ok(match &field.read {
         JsonRead::Number(None) => Datum::Number(found.decimal()?),
         JsonRead::Number(Some(places)) => Datum::Number(found.rounded(*places)?),
         JsonRead::Integer => Datum::Number(Decimal::new(found.integer()?, 0)),
@@ -106,10 +106,14 @@ fn read<'d>(read: &JsonRead, found: Json<'d>) -> Result<Datum<'d>, DecodeError> 
         JsonRead::Time(wall) => stamp(Timestamp::parse(found.text()?), *wall)?,
         JsonRead::Date => stamp(Timestamp::parse_date(found.text()?), false)?,
         JsonRead::EpochNanoseconds => stamp(Timestamp::from_epoch_nanoseconds(found.integer()?), false)?,
-        JsonRead::Epoch(unit_ms, wall) => {
-            let ms = found.integer()?.checked_mul(i64::from(*unit_ms));
-            let ms = ms.ok_or_else(|| found.malformed("not a date and time that exists"))?;
-            stamp(Timestamp::from_epoch_ms(ms), *wall)?
+        JsonRead::Epoch(epoch) => {
+            let count = found.integer()?;
+            if !field.refine.missing.is_empty() && field.refine.is_missing(&Datum::Number(Decimal::new(count, 0))) {
+                return Ok(Datum::Missing);
+            }
+            let stamp =
+                epoch.time(count).ok_or_else(|| found.malformed("a time before its epoch, or beyond the year 9999"));
+            Datum::Time(Moment::Stamp(stamp?))
         }
     })
 }

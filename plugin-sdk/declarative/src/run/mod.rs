@@ -1,5 +1,5 @@
 //! The interpreter: a table and an input in, an outcome out. Slots hold what fields said; blocks run their fields in order,
-//! then their refusals, their reasons for nothing, and last what they read.
+//! then their reasons for nothing, their refusals, and last what they read.
 
 mod bytes;
 mod checksum;
@@ -15,7 +15,7 @@ use afferent_plugin_sdk::{
     DecodeError, Decoded, Input, Nothing, Outcome, Reader, bluetooth_characteristic, each_frame,
 };
 
-use crate::table::{Binding, Block, Format, Kind, Repeat, Step, Table};
+use crate::table::{Binding, Block, Format, Kind, Label, Repeat, Step, Table};
 use datum::Datum;
 
 /// The most readings of one payload; the host takes no more.
@@ -31,7 +31,7 @@ pub fn decode(table: &Table, input: &Input) -> Result<Outcome, DecodeError> {
         let index = format_of(&table.bindings, &input.model, &frame.channel)?;
         if bound.as_ref().is_none_or(|(of, _)| *of != index) {
             let bytes = table.formats.get(usize::from(index)).ok_or_else(damaged)?;
-            bound = Some((index, postcard::from_bytes(bytes).map_err(|_damaged| damaged())?));
+            bound = Some((index, postcard::from_bytes(&bytes.0).map_err(|_damaged| damaged())?));
         }
         let (_, format) = bound.as_ref().ok_or_else(damaged)?;
         let data = frame.data.as_slice();
@@ -39,6 +39,7 @@ pub fn decode(table: &Table, input: &Input) -> Result<Outcome, DecodeError> {
         let mut run = Run {
             input,
             data,
+            labels: table.labels.get(usize::from(index)).map_or(&[], |labels| labels.0.as_slice()),
             reader: Reader::new(data),
             slots: vec![Datum::Missing; usize::from(format.slots)],
             decoded: Decoded::from(Vec::new()),
@@ -76,6 +77,8 @@ fn damaged() -> DecodeError {
 struct Run<'r, 'd> {
     input: &'r Input,
     data: &'d [u8],
+    /// The names of the format's fields, unread.
+    labels: &'r [u8],
     reader: Reader<'d>,
     slots: Vec<Datum<'d>>,
     decoded: Decoded,
@@ -148,21 +151,25 @@ impl<'d> Run<'_, 'd> {
         self.slots.get_mut(first..behind).into_iter().flatten().for_each(|datum| *datum = Datum::Missing);
         for step in &block.steps {
             match step {
-                Step::Bytes(field) => self.bytes(field)?,
-                Step::Json(field) => self.json(field, root, element)?,
-                Step::Made(field) => self.make(field)?,
+                Step::Bytes(field) => self.bytes(field).map_err(|error| self.named(field.slot, error))?,
+                Step::Json(field) => {
+                    self.json(field, root, element).map_err(|error| self.named(field.slot, error))?;
+                }
+                Step::Made(field) => self.make(field).map_err(|error| self.named(field.slot, error))?,
                 Step::Block(inner) => self.block(inner, root, element)?,
                 Step::Members(members) => self.members(members, root, element)?,
             }
         }
-        for refusal in &block.refusals {
-            if self.holds(&refusal.when) {
-                let error = error(refusal.kind, refusal.message.as_str());
-                return Err(match element.filter(|element| !element.is_null()) {
-                    Some(element) if block.repeat.is_some() => error.at_path(element.path()),
-                    _ => error,
-                });
-            }
+        let silence = block.nothings.iter().find(|silence| self.holds(&silence.when));
+        // What is no measurement is not refused for the values that it shows: a training blow, a control solution.
+        if silence.is_none()
+            && let Some(refusal) = block.refusals.iter().find(|refusal| self.holds(&refusal.when))
+        {
+            let error = error(refusal.kind, refusal.message.as_str());
+            return Err(match element.filter(|element| !element.is_null()) {
+                Some(element) if block.repeat.is_some() => error.at_path(element.path()),
+                _ => error,
+            });
         }
         for fact in &block.facts {
             self.fact(fact)?;
@@ -172,7 +179,7 @@ impl<'d> Run<'_, 'd> {
                 self.decoded.warn(&caution.code, &caution.message);
             }
         }
-        if let Some(silence) = block.nothings.iter().find(|silence| self.holds(&silence.when)) {
+        if let Some(silence) = silence {
             let nothing = || Nothing::because(&silence.reason, &silence.message);
             self.silence.get_or_insert_with(nothing);
             // Nor does anything within it say a reading: a control solution is nobody's.
@@ -186,6 +193,19 @@ impl<'d> Run<'_, 'd> {
             return Err(DecodeError::unsupported("more readings than one payload may have"));
         }
         Ok(())
+    }
+
+    /// Says in which field of the table it is.
+    #[cold]
+    fn named(&self, slot: u16, mut error: DecodeError) -> DecodeError {
+        let labels: Vec<Label> = postcard::from_bytes(self.labels).unwrap_or_default();
+        if let Some((_, name)) = labels.iter().find(|(of, _)| *of == slot) {
+            error.message = match error.message.strip_prefix("truncated: ") {
+                Some(rest) => format!("truncated: field `{name}`: {rest}"),
+                None => format!("field `{name}`: {}", error.message),
+            };
+        }
+        error
     }
 
     fn finish(self, format: &Format) -> Result<Outcome, DecodeError> {

@@ -7,6 +7,13 @@ use afferent_plugin_sdk::{Decimal, DecodeError};
 use super::datum::Datum;
 use crate::table::{Literal, Refine};
 
+impl Refine {
+    /// Does this raw value stand for none?
+    pub(super) fn is_missing(&self, raw: &Datum<'_>) -> bool {
+        self.missing.iter().any(|literal| raw.is(literal))
+    }
+}
+
 /// Applies the rules of a field to its raw value.
 pub(super) fn refine<'d>(rules: &Refine, raw: Datum<'d>) -> Result<Datum<'d>, DecodeError> {
     if matches!(raw, Datum::Missing) {
@@ -16,7 +23,7 @@ pub(super) fn refine<'d>(rules: &Refine, raw: Datum<'d>) -> Result<Datum<'d>, De
         let known: Vec<Cow<'_, str>> = rules.one_of.iter().map(Literal::shown).collect();
         return Err(super::error(rules.refusal, &format!("only {} can stand here", known.join(", "))));
     }
-    if rules.missing.iter().any(|literal| raw.is(literal)) {
+    if rules.is_missing(&raw) {
         return Ok(Datum::Missing);
     }
     if let Some((_, reason)) = rules.absent.iter().find(|(literal, _)| raw.is(literal)) {

@@ -1,11 +1,12 @@
 //! Blocks: fields in their order, and what they come to.
 
-use super::Problems;
+use registered_words::{Set, Words};
+
 use super::document::{self, Caution, Fact, Field, Reading, Refuse, Silence};
 use super::names::unknown;
 use super::place::Place;
-use super::words::{Said, Set};
-use crate::table::{self, Block, Condition, Format, Kind, Repeat, Slot, Step};
+use super::{Problems, Said};
+use crate::table::{self, Block, Condition, Format, Kind, Label, Repeat, Slot, Step};
 
 /// A field that can be named.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,11 +22,17 @@ pub(super) struct Compiler<'c> {
     names: Vec<(String, Named, bool)>,
     next: Slot,
     most: Slot,
+    /// What fields are called, for those who read why they were refused.
+    labels: Vec<Label>,
+    pub words: &'c Words,
     pub json: bool,
     pub big: bool,
     pub said: &'c mut Said,
     problems: &'c mut Problems,
 }
+
+/// What every reading has, and where it is written.
+pub(super) type Every<'e> = (&'e Reading, &'e Place);
 
 /// A block as the document has it: a format, or a field of the type `block`.
 struct Parts<'s> {
@@ -38,8 +45,14 @@ struct Parts<'s> {
     reading: &'s [Reading],
 }
 
-/// Compiles a format.
-pub(super) fn format(source: &document::Format, place: &Place, said: &mut Said, problems: &mut Problems) -> Format {
+/// Compiles a format; with the names of its fields.
+pub(super) fn format(
+    source: &document::Format,
+    place: &Place,
+    words: &Words,
+    said: &mut Said,
+    problems: &mut Problems,
+) -> (Format, Vec<Label>) {
     let json = match source.payload.as_str() {
         "json" => true,
         "bytes" => false,
@@ -48,7 +61,8 @@ pub(super) fn format(source: &document::Format, place: &Place, said: &mut Said, 
             false
         }
     };
-    let mut compiler = Compiler { names: Vec::new(), next: 1, most: 1, json, big: false, said, problems };
+    let (names, labels) = (Vec::new(), Vec::new());
+    let mut compiler = Compiler { names, next: 1, most: 1, labels, words, json, big: false, said, problems };
     compiler.big = compiler.is_big(source.endian.as_deref(), false, &place.member("endian"));
     let parts = Parts {
         field: &source.field,
@@ -63,7 +77,7 @@ pub(super) fn format(source: &document::Format, place: &Place, said: &mut Said, 
     let empty = match &source.empty {
         None => ("no-measurement".to_owned(), "the payload has no value".to_owned()),
         Some(silence) => {
-            compiler.registered(Set::Reason, &silence.reason, &place.member("empty").member("reason"));
+            compiler.registered(Set::NothingReason, &silence.reason, &place.member("empty").member("reason"));
             if silence.when.is_some() {
                 let message = "`empty` holds wherever there are no readings; conditions belong to [[…nothing]]";
                 compiler.wrong(place.member("empty").member("when"), message.to_owned());
@@ -71,7 +85,7 @@ pub(super) fn format(source: &document::Format, place: &Place, said: &mut Said, 
             (silence.reason.clone(), silence.message.clone())
         }
     };
-    Format { json, slots: compiler.most, body, empty }
+    (Format { json, slots: compiler.most, body, empty }, compiler.labels)
 }
 
 impl<'c> Compiler<'c> {
@@ -81,7 +95,7 @@ impl<'c> Compiler<'c> {
 
     /// Says when a word is not registered.
     pub(super) fn registered(&mut self, set: Set, word: &str, place: &Place) {
-        if let Some(message) = set.problem(word) {
+        if let Some(message) = self.words.problem(set, word) {
             self.wrong(place.clone(), message);
         }
     }
@@ -119,8 +133,18 @@ impl<'c> Compiler<'c> {
             return before.slot;
         }
         named.slot = self.new_slot();
+        if !name.contains('.') {
+            self.labels.push((named.slot, name.to_owned()));
+        }
         self.names.push((name.to_owned(), named, conditional));
         named.slot
+    }
+
+    /// The slot of a field that nobody can name: what it is called where it is refused.
+    pub(super) fn nameless(&mut self, name: &str) -> Slot {
+        let slot = self.new_slot();
+        self.labels.push((slot, name.to_owned()));
+        slot
     }
 
     fn new_slot(&mut self) -> Slot {
@@ -143,7 +167,7 @@ impl<'c> Compiler<'c> {
     }
 
     /// A field of the type `block`.
-    pub(super) fn inner(&mut self, source: &Field, every: &[&Reading], place: &Place) -> Block {
+    pub(super) fn inner(&mut self, source: &Field, every: &[Every<'_>], place: &Place) -> Block {
         let when = self.when(source.when.as_deref(), &place.member("when"));
         let repeat = self.repeat(source, place);
         let parts = Parts {
@@ -161,14 +185,19 @@ impl<'c> Compiler<'c> {
     fn block(
         &mut self,
         parts: &Parts<'_>,
-        outer: &[&Reading],
+        outer: &[Every<'_>],
         when: Option<Condition>,
         repeat: Option<Repeat>,
         place: &Place,
     ) -> Block {
         let outside = self.names.len();
         let first = self.next;
-        let every: Vec<&Reading> = parts.every.into_iter().chain(outer.iter().copied()).collect();
+        let here = place.member("every-reading");
+        if let Some(every) = parts.every {
+            self.only_inherited(every, &here);
+        }
+        let every: Vec<Every<'_>> =
+            parts.every.map(|every| (every, &here)).into_iter().chain(outer.iter().copied()).collect();
         let mut steps: Vec<Step> = Vec::new();
         for (index, field) in parts.field.iter().enumerate() {
             steps.extend(self.step(field, &every, &place.member("field").item(index)));
@@ -180,7 +209,7 @@ impl<'c> Compiler<'c> {
         let mut nothings = Vec::new();
         for (index, silence) in parts.nothing.iter().enumerate() {
             let place = place.member("nothing").item(index);
-            self.registered(Set::Reason, &silence.reason, &place.member("reason"));
+            self.registered(Set::NothingReason, &silence.reason, &place.member("reason"));
             match self.when(silence.when.as_deref(), &place.member("when")) {
                 Some(when) => nothings.push(table::Silence {
                     when,

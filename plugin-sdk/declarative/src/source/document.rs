@@ -96,6 +96,8 @@ pub(super) struct Field {
     pub optional: Option<bool>,
     pub places: Option<u8>,
     pub local: Option<bool>,
+    /// A date, or a date and time.
+    pub epoch: Option<String>,
     pub equals: Option<Plain>,
     pub one_of: Option<Vec<Plain>>,
     pub refuse_as: Option<String>,

@@ -1,23 +1,24 @@
 //! Fields: what they read, by their type.
 
-use super::block::{Compiler, Named};
-use super::document::{Field, Reading};
+use registered_words::Set;
+
+use super::block::{Compiler, Every, Named};
+use super::document::Field;
 use super::literal::{Plain, key};
 use super::names::unknown;
 use super::place::Place;
 use super::properties::{MADE, whole};
-use super::words::Set;
 use crate::table::{
-    Algorithm, BytesField, JsonField, JsonRead, Length, MadeField, Make, Members, Read, Refine, Repeat, Slot, Step,
+    Algorithm, BytesField, JsonField, JsonRead, Length, MadeField, Members, Read, Refine, Repeat, Slot, Step,
 };
 
-const TEXT: Named = Named { slot: 0, is_text: true, is_time: false, is_number: false };
+pub(super) const TEXT: Named = Named { slot: 0, is_text: true, is_time: false, is_number: false };
 const NUMBER: Named = Named { slot: 0, is_text: false, is_time: false, is_number: true };
-const TIME: Named = Named { slot: 0, is_text: false, is_time: true, is_number: false };
+pub(super) const TIME: Named = Named { slot: 0, is_text: false, is_time: true, is_number: false };
 const NEITHER: Named = Named { slot: 0, is_text: false, is_time: false, is_number: false };
 
 impl Compiler<'_> {
-    pub(super) fn step(&mut self, source: &Field, every: &[&Reading], place: &Place) -> Option<Step> {
+    pub(super) fn step(&mut self, source: &Field, every: &[Every<'_>], place: &Place) -> Option<Step> {
         self.check_properties(source, place)?;
         match source.kind.as_str() {
             "block" => return Some(Step::Block(self.inner(source, every, place))),
@@ -32,7 +33,7 @@ impl Compiler<'_> {
             return Some(Step::Made(MadeField { slot, when, make }));
         }
         if self.json {
-            let (read, named) = json_read(source);
+            let (read, named) = self.json_read(source, place);
             let path = self.path(source.path.as_deref(), &place.member("path"))?;
             let refine = self.refine(source, named, place);
             let slot = self.slot_of(source, named, place);
@@ -42,8 +43,10 @@ impl Compiler<'_> {
         let big = self.is_big(source.endian.as_deref(), self.big, &place.member("endian"));
         let (mut read, named) = self.bytes_read(source, place)?;
         let refine = self.refine(source, named, place);
-        let slot =
-            if matches!(read, Read::Skip(_) | Read::Checksum(..)) { 0 } else { self.slot_of(source, named, place) };
+        let slot = match read {
+            Read::Skip(_) | Read::Checksum(..) => self.nameless(source.name.as_deref().unwrap_or(&source.kind)),
+            _ => self.slot_of(source, named, place),
+        };
         if let (Some(bits), Read::Unsigned(width)) = (&source.bits, &read) {
             let width = *width;
             let mut parts = Vec::new();
@@ -77,9 +80,9 @@ impl Compiler<'_> {
     fn slot_of(&mut self, source: &Field, named: Named, place: &Place) -> Slot {
         match &source.name {
             Some(name) => self.name(name, source.when.is_some(), named, place),
-            None if source.equals.is_some() || source.bits.is_some() => 0,
+            None if source.equals.is_some() || source.bits.is_some() => self.nameless(&source.kind),
             None => {
-                self.wrong(place.clone(), "a field has a `name` (or is of the type skip)".to_owned());
+                self.wrong(place.clone(), "a field needs a `name` (or is of the type skip)".to_owned());
                 0
             }
         }
@@ -113,10 +116,10 @@ impl Compiler<'_> {
             }
             kind => {
                 let Some(width) = epoch(source.length.as_ref()) else {
-                    self.wrong(place.member("length"), "a time since 1970 has 1 to 8 bytes".to_owned());
+                    self.wrong(place.member("length"), format!("a field of the type {kind} has 1 to 8 bytes"));
                     return None;
                 };
-                (Read::Epoch(width, if kind == "epoch-seconds" { 1000 } else { 1 }), TIME)
+                (Read::Epoch(width, self.epoch(source, if kind == "epoch-seconds" { 1000 } else { 1 }, place)), TIME)
             }
         })
     }
@@ -137,7 +140,7 @@ impl Compiler<'_> {
     }
 
     /// The slot of a field that must be a number.
-    fn number(&mut self, name: &str, place: &Place) -> Slot {
+    pub(super) fn number(&mut self, name: &str, place: &Place) -> Slot {
         let field = self.field_of(name, place);
         if !field.is_number {
             self.wrong(place.clone(), format!("`{name}` is no number"));
@@ -180,70 +183,19 @@ impl Compiler<'_> {
         }
     }
 
-    fn made(&mut self, source: &Field, place: &Place) -> Option<(Make, Named)> {
-        let required = |compiler: &mut Self, name: &str, value: Option<&String>| {
-            if value.is_none() {
-                compiler.wrong(place.clone(), format!("a field of the type {} has `{name}`", source.kind));
-            }
-            value.cloned()
-        };
-        Some(match source.kind.as_str() {
-            "variable" => (Make::Variable(required(self, "variable", source.variable.as_ref())?), TEXT),
-            "first-of" => {
-                let names = source.of.as_deref().unwrap_or_default();
-                let found: Vec<Named> = names.iter().map(|name| self.field_of(name, &place.member("of"))).collect();
-                let Some(first) = found.first().copied() else {
-                    self.wrong(
-                        place.clone(),
-                        "`of` names the fields of which the first that is there is taken".to_owned(),
-                    );
-                    return None;
-                };
-                (Make::First(found.iter().map(|named| named.slot).collect()), first)
-            }
-            "time-of" => {
-                let parts = [
-                    ("year", &source.year),
-                    ("month", &source.month),
-                    ("day", &source.day),
-                    ("hour", &source.hour),
-                    ("minute", &source.minute),
-                ];
-                let mut slots = [0; 5];
-                for (slot, (name, part)) in slots.iter_mut().zip(parts) {
-                    let field = required(self, name, part.as_ref())?;
-                    *slot = self.number(&field, &place.member(name));
-                }
-                let second = source.second.as_ref().map(|name| self.number(name, &place.member("second")));
-                (Make::TimeParts(slots, second, source.year_base.unwrap_or(0)), TIME)
-            }
-            kind => {
-                let by = required(self, "by", source.by.as_ref())?;
-                let by = self.number(&by, &place.member("by"));
-                let ms = self.unit_ms(source.unit.as_deref(), &place.member("unit"));
-                if kind == "before-capture" {
-                    return Some((Make::BeforeCapture(by, ms), TIME));
-                }
-                let time = required(self, "time", source.time.as_ref())?;
-                let time = self.time(&time, &place.member("time"));
-                (if kind == "later" { Make::Later(time, by, ms) } else { Make::AtOffset(time, by, ms / 1000) }, TIME)
-            }
-        })
-    }
-
-    fn unit_ms(&mut self, unit: Option<&str>, place: &Place) -> i64 {
-        match unit {
-            Some("milliseconds") => 1,
-            Some("seconds") => 1000,
-            None | Some("minutes") => 60_000,
-            Some("hours") => 3_600_000,
-            Some(other) => {
-                self.wrong(
-                    place.clone(),
-                    unknown("unit of time", other, ["milliseconds", "seconds", "minutes", "hours"]),
-                );
-                1
-            }
+    fn json_read(&mut self, source: &Field, place: &Place) -> (JsonRead, Named) {
+        let local = source.local.unwrap_or(false);
+        match source.kind.as_str() {
+            "integer" => (JsonRead::Integer, NUMBER),
+            "text" => (JsonRead::Text, TEXT),
+            "identifier" => (JsonRead::Identifier, TEXT),
+            "boolean" => (JsonRead::Boolean, NEITHER),
+            "time" => (JsonRead::Time(local), TIME),
+            "date" => (JsonRead::Date, TIME),
+            "epoch-seconds" => (JsonRead::Epoch(self.epoch(source, 1000, place)), TIME),
+            "epoch-milliseconds" => (JsonRead::Epoch(self.epoch(source, 1, place)), TIME),
+            "epoch-nanoseconds" => (JsonRead::EpochNanoseconds, TIME),
+            _ => (JsonRead::Number(source.places), NUMBER),
         }
     }
 
@@ -290,7 +242,7 @@ impl Compiler<'_> {
             }
             (Some(Plain::Text(name)), None) => Some(Repeat::Counted(self.number(name, &place.member("repeat")))),
             _ => {
-                let message = "a block has `repeat` (a number, a field, or \"rest\") or, in JSON, `each`";
+                let message = "a block has either `repeat` (a number, a field, or \"rest\") or, in JSON, `each`";
                 self.wrong(place.member("repeat"), message.to_owned());
                 None
             }
@@ -309,22 +261,6 @@ fn span(bit: &Plain, width: u8) -> Option<(u8, u8)> {
         Plain::Boolean(_) => return None,
     };
     (low <= high && high < width * 8).then(|| (low, high - low + 1))
-}
-
-fn json_read(source: &Field) -> (JsonRead, Named) {
-    let local = source.local.unwrap_or(false);
-    match source.kind.as_str() {
-        "integer" => (JsonRead::Integer, NUMBER),
-        "text" => (JsonRead::Text, TEXT),
-        "identifier" => (JsonRead::Identifier, TEXT),
-        "boolean" => (JsonRead::Boolean, NEITHER),
-        "time" => (JsonRead::Time(local), TIME),
-        "date" => (JsonRead::Date, TIME),
-        "epoch-seconds" => (JsonRead::Epoch(1000, local), TIME),
-        "epoch-milliseconds" => (JsonRead::Epoch(1, local), TIME),
-        "epoch-nanoseconds" => (JsonRead::EpochNanoseconds, TIME),
-        _ => (JsonRead::Number(source.places), NUMBER),
-    }
 }
 
 /// The check sums that a table can name.

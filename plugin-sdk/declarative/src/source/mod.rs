@@ -6,20 +6,22 @@ mod condition;
 mod document;
 mod field;
 mod literal;
+mod made;
 mod names;
 mod path;
 mod place;
 mod properties;
 mod rules;
+mod syntax;
 mod template;
 mod word;
-mod words;
 
 use std::collections::BTreeSet;
 
 use afferent_plugin_sdk::Input;
+use registered_words::Words;
 
-use crate::table::{About, Binding, Shown, Table};
+use crate::table::{About, Binding, Bytes, Shown, Table};
 use document::Document;
 use place::{Place, Places};
 
@@ -51,10 +53,13 @@ impl std::fmt::Display for Problem {
 /// # Errors
 /// Everything that is wrong, in the order of the file.
 pub fn compile(text: &str) -> Result<Table, Vec<Problem>> {
-    let document: Document = toml::from_str(text).map_err(|error| vec![syntax(text, &error)])?;
+    let places = Places::of(text);
+    let document: Document = toml::from_str(text).map_err(|error| vec![syntax::problem(text, &places, &error)])?;
     let mut problems = Vec::new();
     let table = build(&document, &mut problems);
-    let places = Places::of(text);
+    // What `every-reading` says wrongly is found with every reading.
+    let mut told = BTreeSet::new();
+    problems.retain(|(place, message)| told.insert((place.to_string(), message.clone())));
     let mut problems: Vec<Problem> = problems
         .into_iter()
         .map(|(place, message): (Place, String)| Problem {
@@ -70,30 +75,40 @@ pub fn compile(text: &str) -> Result<Table, Vec<Problem>> {
     }
 }
 
-/// What the reader of TOML says, in our form.
-fn syntax(text: &str, error: &toml::de::Error) -> Problem {
-    let line = error.span().map(|span| place::line_at(text, span.start));
-    Problem { line, place: String::new(), message: error.message().to_owned() }
+/// What a table says, which its manifest declares.
+#[derive(Debug, Default)]
+struct Said {
+    kinds: BTreeSet<String>,
+    flags: BTreeSet<String>,
+    warnings: BTreeSet<String>,
 }
 
 /// Everything wrong so far.
 type Problems = Vec<(Place, String)>;
 
 fn build(document: &Document, problems: &mut Problems) -> Option<Table> {
-    let mut said = words::Said::default();
-    let mut formats = Vec::new();
+    let words = match Words::load() {
+        Ok(words) => words,
+        Err(error) => {
+            problems.push((Place::default(), format!("the registered words cannot be read: {error}")));
+            return None;
+        }
+    };
+    let mut said = Said::default();
+    let (mut formats, mut labels) = (Vec::new(), Vec::new());
     let names: Vec<&String> = document.format.keys().collect();
     for (name, format) in &document.format {
         let place = Place::of("format").member(name);
-        let compiled = block::format(format, &place, &mut said, problems);
-        formats.push(postcard::to_allocvec(&compiled).ok()?);
+        let (compiled, of_fields) = block::format(format, &place, &words, &mut said, problems);
+        formats.push(Bytes(postcard::to_allocvec(&compiled).ok()?));
+        labels.push(Bytes(postcard::to_allocvec(&of_fields).ok()?));
     }
     if formats.is_empty() {
-        problems.push((Place::default(), "a table has at least one [format.NAME]".to_owned()));
+        problems.push((Place::default(), "a table needs at least one [format.NAME]".to_owned()));
     }
     let bindings = bindings(document, &names, problems);
-    let manifest = postcard::to_allocvec(&about(document, said, problems)).ok()?;
-    let table = Table { manifest, bindings, formats };
+    let manifest = Bytes(postcard::to_allocvec(&about(document, said, problems)).ok()?);
+    let table = Table { manifest, bindings, formats, labels };
     let size = table.to_bytes().map_or(0, |bytes| bytes.len());
     if size + 4 > crate::slot::CAPACITY {
         problems.push((Place::default(), format!("the table is too large: {size} bytes of {}", crate::slot::CAPACITY)));
@@ -105,7 +120,7 @@ fn bindings(document: &Document, formats: &[&String], problems: &mut Problems) -
     let mut bindings = Vec::new();
     let mut used = BTreeSet::new();
     if document.model.is_empty() {
-        problems.push((Place::default(), "a table has at least one [[model]]".to_owned()));
+        problems.push((Place::default(), "a table needs at least one [[model]]".to_owned()));
     }
     for (index, model) in document.model.iter().enumerate() {
         let place = Place::of("model").item(index);
@@ -140,7 +155,7 @@ fn bindings(document: &Document, formats: &[&String], problems: &mut Problems) -
                     problems.push((place.member("channels"), message));
                 }
             }
-            _ => problems.push((place, "a model has either `format`, or `formats` by channel".to_owned())),
+            _ => problems.push((place, "a model needs either `format`, or `formats` by channel".to_owned())),
         }
     }
     for name in formats.iter().filter(|name| !used.contains(name.as_str())) {
@@ -149,7 +164,7 @@ fn bindings(document: &Document, formats: &[&String], problems: &mut Problems) -
     bindings
 }
 
-fn about(document: &Document, said: words::Said, problems: &mut Problems) -> About {
+fn about(document: &Document, said: Said, problems: &mut Problems) -> About {
     let identity = &document.decoder;
     let examples = document.example.iter().enumerate();
     let examples = examples.filter_map(|(index, example)| shown(example, &Place::of("example").item(index), problems));
@@ -181,7 +196,7 @@ fn shown(example: &document::Example, place: &Place, problems: &mut Problems) ->
         (Some(hexes), None) => (hexes.list().iter().map(hex).collect::<Option<Vec<_>>>(), false),
         (None, Some(text)) => (Some(vec![text.clone().into_bytes()]), true),
         _ => {
-            problems.push((place.clone(), "an example has either `hex` or `json`".to_owned()));
+            problems.push((place.clone(), "an example needs either `hex` or `json`".to_owned()));
             return None;
         }
     };

@@ -59,6 +59,11 @@ impl<'t> Places<'t> {
         Self { text, root: DeTable::parse(text).ok() }
     }
 
+    /// What a byte stands in.
+    pub(super) fn at(&self, at: usize) -> Place {
+        self.root.as_ref().map_or_else(Place::default, |root| in_table(root.get_ref(), at, Place::default()))
+    }
+
     /// The line of a place; that of what it is in, where itself is not written.
     pub(super) fn line(&self, place: &Place) -> Option<usize> {
         let mut table = Some(self.root.as_ref()?.get_ref());
@@ -87,6 +92,39 @@ impl<'t> Places<'t> {
             }
         }
         start.map(|start| line_at(self.text, start))
+    }
+}
+
+/// The innermost of a table's members that a byte stands in.
+fn in_table(table: &DeTable<'_>, at: usize, place: Place) -> Place {
+    for (key, value) in table {
+        let here = place.member(key.get_ref());
+        if value.span().contains(&at) || key.span().contains(&at) {
+            return in_value(value.get_ref(), at, here);
+        }
+        // A table whose header stands elsewhere spans less than what is in it.
+        let within = in_value(value.get_ref(), at, here.clone());
+        if within != here {
+            return within;
+        }
+    }
+    place
+}
+
+fn in_value(value: &DeValue<'_>, at: usize, place: Place) -> Place {
+    match value {
+        DeValue::Table(table) => in_table(table, at, place),
+        DeValue::Array(list) => {
+            for (index, value) in list.iter().enumerate() {
+                let here = place.item(index);
+                let within = in_value(value.get_ref(), at, here.clone());
+                if within != here || value.span().contains(&at) {
+                    return within;
+                }
+            }
+            place
+        }
+        _ => place,
     }
 }
 

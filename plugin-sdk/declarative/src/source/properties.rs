@@ -17,8 +17,8 @@ const BYTES: &[(&str, &[&str])] = &[
     ("hex", &["endian", "length", "equals", "one-of", "refuse-as", "missing"]),
     ("skip", &["length"]),
     ("date-time", &[]),
-    ("epoch-seconds", &["endian", "length"]),
-    ("epoch-milliseconds", &["endian", "length"]),
+    ("epoch-seconds", &["endian", "length", "epoch", "local", "missing"]),
+    ("epoch-milliseconds", &["endian", "length", "epoch", "local", "missing"]),
     ("checksum", &["endian", "algorithm", "from", "to"]),
 ];
 
@@ -63,8 +63,8 @@ const JSON: &[(&str, &[&str])] = &[
     ("boolean", &["path", "optional"]),
     ("time", &["path", "optional", "local"]),
     ("date", &["path", "optional"]),
-    ("epoch-seconds", &["path", "optional", "local"]),
-    ("epoch-milliseconds", &["path", "optional", "local"]),
+    ("epoch-seconds", &["path", "optional", "epoch", "local", "missing"]),
+    ("epoch-milliseconds", &["path", "optional", "epoch", "local", "missing"]),
     ("epoch-nanoseconds", &["path", "optional"]),
     ("members", &["path", "known", "others"]),
 ];
@@ -99,12 +99,7 @@ impl Compiler<'_> {
         let known = of_payload.iter().chain(MADE).find(|(known, _)| *known == kind).map(|(_, properties)| *properties);
         let known = known.or_else(|| whole(kind).filter(|_| !self.json).map(|_| WHOLE));
         let Some(known) = known else {
-            let mut types: Vec<&str> = of_payload.iter().chain(MADE).map(|(kind, _)| *kind).collect();
-            if !self.json {
-                types.extend(["u8", "u16", "u24", "u32", "u64", "i8", "i16", "i24", "i32", "i64"]);
-            }
-            let payload = if self.json { "type of a JSON field" } else { "type of a field of bytes" };
-            self.wrong(place.member("type"), unknown(payload, kind, types));
+            self.wrong(place.member("type"), self.unknown_type(kind));
             return None;
         };
         for property in source.properties() {
@@ -117,6 +112,50 @@ impl Compiler<'_> {
             }
         }
         Some(())
+    }
+}
+
+/// What other languages and datasheets call a type: the name, and what a table writes.
+const CALLED: &[(&[&str], &str)] = &[
+    (&["uint8", "byte", "uint8_t", "char"], "u8"),
+    (&["uint16", "uint16_t", "word", "ushort"], "u16"),
+    (&["uint32", "uint32_t", "dword"], "u32"),
+    (&["uint64", "uint64_t"], "u64"),
+    (&["int8", "int8_t", "sint8"], "i8"),
+    (&["int16", "int16_t", "sint16", "short"], "i16"),
+    (&["int32", "int32_t", "sint32", "int"], "i32"),
+    (&["const", "constant", "magic", "fixed", "literal", "enum"], "u8` with `equals` or `one-of"),
+    (&["flags", "bits", "bool", "boolean", "bitfield", "bitmask"], "u8` with `bits"),
+    (&["reserved", "padding", "pad", "unused", "ignore"], "skip"),
+    (&["crc", "sum", "sum8", "crc8", "crc16", "xor"], "checksum"),
+    (&["string", "ascii", "utf8", "str"], "text"),
+    (&["bytes", "raw", "address", "mac"], "hex"),
+    (&["timestamp", "epoch", "unix", "unix-time", "time", "seconds"], "epoch-seconds"),
+    (&["datetime", "date"], "date-time"),
+    (&["group", "list", "repeat", "array", "loop"], "block"),
+];
+
+impl Compiler<'_> {
+    /// Says which types there are, and which of them is meant.
+    fn unknown_type(&self, kind: &str) -> String {
+        let of_payload = if self.json { JSON } else { BYTES };
+        let mut types: Vec<&str> = of_payload.iter().chain(MADE).map(|(kind, _)| *kind).collect();
+        if !self.json {
+            types.splice(0..0, ["u8", "u16", "u24", "u32", "u64", "i8", "i16", "i24", "i32", "i64"]);
+        }
+        let payload = if self.json { "type of a JSON field" } else { "type of a field of bytes" };
+        let lower = kind.to_lowercase();
+        let called = CALLED.iter().filter(|_| !self.json).find(|(names, _)| names.contains(&lower.as_str()));
+        let meant = match called {
+            Some((_, meant)) => format!("`{kind}` is no {payload}; did you mean `{meant}`?"),
+            None => unknown(payload, kind, types.iter().copied()),
+        };
+        let types = types.join(", ");
+        match meant {
+            meant if meant.contains("; there are ") => meant,
+            meant if meant.ends_with('?') => format!("{meant} There are {types}"),
+            meant => format!("{meant}; there are {types}"),
+        }
     }
 }
 
@@ -135,6 +174,7 @@ impl Field {
             ("optional", self.optional.is_some()),
             ("places", self.places.is_some()),
             ("local", self.local.is_some()),
+            ("epoch", self.epoch.is_some()),
             ("equals", self.equals.is_some()),
             ("one-of", self.one_of.is_some()),
             ("refuse-as", self.refuse_as.is_some()),

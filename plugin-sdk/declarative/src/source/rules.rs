@@ -1,15 +1,18 @@
 //! What fields come to: readings, their components, and facts.
 
-use super::block::Compiler;
+use registered_words::Set;
+
+use super::block::{Compiler, Every};
 use super::document::{Case, Component, Fact, FlagSource, Reading};
 use super::names::unknown;
 use super::place::Place;
 use super::word::WordSource;
-use super::words::Set;
 use crate::table::{self, As, OnChange, Part, Rule, ValueRule, Word};
 
 /// What a value is made of, whichever of the three it belongs to.
 struct ValueSource<'s> {
+    /// The kinds that it may be; none of a fact.
+    kinds: &'s [&'s str],
     value: &'s str,
     shown_as: Option<&'s str>,
     system: Option<&'s String>,
@@ -36,7 +39,7 @@ impl Compiler<'_> {
         if shown_as == As::Quantity && source.unit.is_none() {
             self.wrong(
                 place.clone(),
-                "a quantity has a `unit` (UCUM: \"kg\", \"mm[Hg]\", \"/min\", \"%\" …)".to_owned(),
+                "a quantity needs a `unit` (UCUM: \"kg\", \"mm[Hg]\", \"/min\", \"%\" …)".to_owned(),
             );
         }
         if shown_as == As::Quantity && !field.is_number {
@@ -49,13 +52,11 @@ impl Compiler<'_> {
             );
         }
         let unit = source.unit.map(|word| {
-            self.word(word, &place.member("unit"), |_, unit| {
-                (unit.is_empty() || unit.contains(char::is_whitespace)).then(|| format!("`{unit}` is no unit of UCUM"))
-            })
+            self.word(word, &place.member("unit"), |compiler, unit| compiler.unit_problem(source.kinds, unit))
         });
-        let comparator = source
-            .comparator
-            .map(|word| self.word(word, &place.member("comparator"), |_, word| Set::Comparator.problem(word)));
+        let comparator = source.comparator.map(|word| {
+            self.word(word, &place.member("comparator"), |compiler, word| compiler.words.problem(Set::Comparator, word))
+        });
         let mut absent = Vec::new();
         for (index, case) in source.absent.iter().enumerate() {
             let place = place.member("absent").item(index);
@@ -73,6 +74,7 @@ impl Compiler<'_> {
         self.registered(Set::Fact, &fact.kind, &place.member("kind"));
         let when = self.when(fact.when.as_deref(), &place.member("when"));
         let source = ValueSource {
+            kinds: &[],
             value: &fact.value,
             shown_as: fact.shown_as.as_deref(),
             system: fact.system.as_ref(),
@@ -86,6 +88,7 @@ impl Compiler<'_> {
     fn part(&mut self, component: &Component, place: &Place) -> Part {
         self.kind(&component.kind, &place.member("kind"));
         let source = ValueSource {
+            kinds: &[&component.kind],
             value: &component.value,
             shown_as: component.shown_as.as_deref(),
             system: component.system.as_ref(),
@@ -101,16 +104,28 @@ impl Compiler<'_> {
         self.said.kinds.insert(kind.to_owned());
     }
 
-    /// A reading, with what it does not say itself from the `every-reading` of its block and of those around it.
-    pub(super) fn reading(&mut self, reading: &Reading, every: &[&Reading], place: &Place) -> Rule {
-        let all: Vec<&Reading> = std::iter::once(reading).chain(every.iter().copied()).collect();
-        let first = |get: fn(&Reading) -> Option<&String>| all.iter().find_map(|reading| get(reading)).cloned();
-        let word = |get: fn(&Reading) -> Option<&WordSource>| all.iter().find_map(|reading| get(reading)).cloned();
-        if reading.value.is_none() == reading.component.is_empty() {
-            self.wrong(place.clone(), "a reading has a `value`, or components ([[….reading.component]])".to_owned());
+    /// What is wrong with a unit: it must be one that the host keeps or converts for a kind that the reading may be.
+    fn unit_problem(&self, kinds: &[&str], unit: &str) -> Option<String> {
+        let kinds = kinds.iter().filter(|kind| self.words.find(Set::Kind, kind).is_some());
+        let problems: Vec<Option<String>> = kinds.map(|kind| self.words.unit_problem(Some(kind), unit)).collect();
+        match problems.iter().any(Option::is_none) {
+            true if !problems.is_empty() => None,
+            _ => problems.into_iter().next().unwrap_or_else(|| self.words.unit_problem(None, unit)),
         }
+    }
+
+    /// A reading, with what it does not say itself from the `every-reading` of its block and of those around it. What is wrong
+    /// is told where it is written.
+    pub(super) fn reading(&mut self, reading: &Reading, every: &[Every<'_>], place: &Place) -> Rule {
+        let all: Vec<Every<'_>> = std::iter::once((reading, place)).chain(every.iter().copied()).collect();
+        if reading.value.is_none() == reading.component.is_empty() {
+            let message = "a reading needs a `value`, or components ([[….reading.component]])";
+            self.wrong(place.clone(), message.to_owned());
+        }
+        let kinds = reading.kind.as_ref().map(WordSource::all).unwrap_or_default();
         let value = reading.value.as_deref().map(|value| {
             let source = ValueSource {
+                kinds: &kinds,
                 value,
                 shown_as: reading.shown_as.as_deref(),
                 system: reading.system.as_ref(),
@@ -120,29 +135,23 @@ impl Compiler<'_> {
             };
             self.value(&source, place)
         });
-        let mut parts = Vec::new();
-        for (index, component) in reading.component.iter().enumerate() {
-            parts.push(self.part(component, &place.member("component").item(index)));
-        }
+        let components = reading.component.iter().enumerate();
+        let parts = components.map(|(index, part)| self.part(part, &place.member("component").item(index))).collect();
         let kind = self.kind_of(reading, place);
-        let optional = |compiler: &mut Self, name: &str, source: Option<WordSource>, set: Set| {
-            source.map(|source| compiler.word(&source, &place.member(name), |_, word| set.problem(word)))
-        };
-        let clock_state = optional(self, "clock-state", word(|reading| reading.clock_state.as_ref()), Set::ClockState);
-        let body_site = optional(self, "body-site", word(|reading| reading.body_site.as_ref()), Set::BodySite);
-        let method = optional(self, "method", word(|reading| reading.method.as_ref()), Set::Method);
-        let time = first(|reading| reading.time.as_ref()).map(|name| self.time(&name, &place.member("time")));
+        let clock_state = self.inherited_word(&all, "clock-state", Set::ClockState, |of| of.clock_state.as_ref());
+        let body_site = self.inherited_word(&all, "body-site", Set::BodySite, |of| of.body_site.as_ref());
+        let method = self.inherited_word(&all, "method", Set::Method, |of| of.method.as_ref());
+        let time = inherited(&all, "time", |of| of.time.as_ref()).map(|(name, place)| self.time(name, &place));
         let time_end =
-            first(|reading| reading.time_end.as_ref()).map(|name| self.time(&name, &place.member("time-end")));
-        let text = |compiler: &mut Self, name: &str, text: Option<String>| {
-            text.map(|text| compiler.template(&text, &place.member(name)))
-        };
-        let user_slot = text(self, "user-slot", first(|reading| reading.user_slot.as_ref()));
-        let record_key = text(self, "record-key", first(|reading| reading.record_key.as_ref()));
-        let zone = first(|reading| reading.zone.as_ref());
-        let zone = zone.map(|zone| match zone.contains('/') && !zone.contains('{') {
-            true => vec![table::Piece::Text(zone)],
-            false => self.template(&zone, &place.member("zone")),
+            inherited(&all, "time-end", |of| of.time_end.as_ref()).map(|(name, place)| self.time(name, &place));
+        let user_slot = inherited(&all, "user-slot", |of| of.user_slot.as_ref());
+        let user_slot = user_slot.map(|(text, place)| self.template(text, &place));
+        let record_key = inherited(&all, "record-key", |of| of.record_key.as_ref());
+        let record_key = record_key.map(|(text, place)| self.template(text, &place));
+        let zone = inherited(&all, "zone", |of| of.zone.as_ref());
+        let zone = zone.map(|(zone, place)| match zone.contains('/') && !zone.contains('{') {
+            true => vec![table::Piece::Text(zone.clone())],
+            false => self.template(zone, &place),
         });
         Rule {
             when: self.when(reading.when.as_deref(), &place.member("when")),
@@ -156,12 +165,43 @@ impl Compiler<'_> {
             clock_state,
             body_site,
             method,
-            context: self.contexts(&all, place),
-            flags: self.flags(&all, place),
+            context: self.contexts(&all),
+            flags: self.flags(&all),
             user_slot,
-            identity: self.identity(&all, place),
+            identity: self.identity(&all),
             record_key,
-            on_change: self.on_change(first(|reading| reading.on_change.as_ref()).as_deref(), place),
+            on_change: self.on_change(inherited(&all, "on-change", |of| of.on_change.as_ref())),
+        }
+    }
+
+    fn inherited_word(
+        &mut self,
+        all: &[Every<'_>],
+        name: &str,
+        set: Set,
+        get: fn(&Reading) -> Option<&WordSource>,
+    ) -> Option<Word> {
+        let (source, place) = inherited(all, name, get)?;
+        Some(self.word(source, &place, |compiler, word| compiler.words.problem(set, word)))
+    }
+
+    /// What each reading says of itself does not belong to all of them.
+    pub(super) fn only_inherited(&mut self, every: &Reading, place: &Place) {
+        for (name, is_told) in [
+            ("when", every.when.is_some()),
+            ("kind", every.kind.is_some()),
+            ("coding", every.coding.is_some()),
+            ("value", every.value.is_some()),
+            ("as", every.shown_as.is_some()),
+            ("system", every.system.is_some()),
+            ("unit", every.unit.is_some()),
+            ("comparator", every.comparator.is_some()),
+            ("absent", !every.absent.is_empty()),
+            ("component", !every.component.is_empty()),
+        ] {
+            if is_told {
+                self.wrong(place.member(name), format!("`{name}` belongs to each reading, and not to every-reading"));
+            }
         }
     }
 
@@ -169,73 +209,81 @@ impl Compiler<'_> {
         match (&reading.kind, &reading.coding) {
             (Some(kind), None) => self.word(kind, &place.member("kind"), |compiler, kind| {
                 compiler.said.kinds.insert(kind.to_owned());
-                Set::Kind.problem(kind)
+                compiler.words.problem(Set::Kind, kind)
             }),
             (None, Some(_)) => Word::Is(String::new()),
             _ => {
                 self.wrong(
                     place.clone(),
-                    "a reading has a `kind`, or a `coding` where no kind is registered".to_owned(),
+                    "a reading needs a `kind`, or a `coding` where no kind is registered".to_owned(),
                 );
                 Word::Is(String::new())
             }
         }
     }
 
-    fn contexts(&mut self, all: &[&Reading], place: &Place) -> Vec<(String, Word)> {
+    fn contexts(&mut self, all: &[Every<'_>]) -> Vec<(String, Word)> {
         let mut contexts: Vec<(String, Word)> = Vec::new();
-        for (name, source) in all.iter().flat_map(|reading| &reading.context) {
-            if contexts.iter().any(|(known, _)| known == name) {
-                continue;
+        for (of, place) in all {
+            for (name, source) in &of.context {
+                if contexts.iter().any(|(known, _)| known == name) {
+                    continue;
+                }
+                let place = place.member("context").member(name);
+                self.registered(Set::Context, name, &place);
+                let word = self.word(source, &place, |compiler, value| compiler.words.context_problem(name, value));
+                contexts.push((name.clone(), word));
             }
-            let place = place.member("context").member(name);
-            self.registered(Set::Context, name, &place);
-            contexts.push((name.clone(), self.word(source, &place, |_, _| None)));
         }
         contexts
     }
 
-    fn flags(&mut self, all: &[&Reading], place: &Place) -> Vec<(Option<table::Condition>, String)> {
+    fn flags(&mut self, all: &[Every<'_>]) -> Vec<(Option<table::Condition>, String)> {
         let mut flags = Vec::new();
-        for (index, source) in all.iter().flat_map(|reading| &reading.flags).enumerate() {
-            let place = place.member("flags").item(index);
-            let (flag, when) = match source {
-                FlagSource::Always(flag) => (flag, None),
-                FlagSource::Sometimes(case) => (&case.is, case.when.as_deref()),
-            };
-            self.registered(Set::Flag, flag, &place);
-            self.said.flags.insert(flag.clone());
-            flags.push((self.when(when, &place), flag.clone()));
+        for (of, place) in all {
+            for (index, source) in of.flags.iter().enumerate() {
+                let place = place.member("flags").item(index);
+                let (flag, when) = match source {
+                    FlagSource::Always(flag) => (flag, None),
+                    FlagSource::Sometimes(case) => (&case.is, case.when.as_deref()),
+                };
+                self.registered(Set::Flag, flag, &place);
+                self.said.flags.insert(flag.clone());
+                flags.push((self.when(when, &place), flag.clone()));
+            }
         }
         flags
     }
 
-    fn identity(
-        &mut self,
-        all: &[&Reading],
-        place: &Place,
-    ) -> Vec<(String, Vec<table::Piece>, Option<table::Condition>)> {
+    fn identity(&mut self, all: &[Every<'_>]) -> Vec<(String, Vec<table::Piece>, Option<table::Condition>)> {
         let mut claims = Vec::new();
-        for (index, claim) in all.iter().flat_map(|reading| &reading.identity).enumerate() {
-            let place = place.member("identity").item(index);
-            self.registered(Set::Identity, &claim.name, &place.member("name"));
-            let text = self.template(&claim.value, &place.member("value"));
-            let when = self.when(claim.when.as_deref(), &place.member("when"));
-            claims.push((claim.name.clone(), text, when));
+        for (of, place) in all {
+            for (index, claim) in of.identity.iter().enumerate() {
+                let place = place.member("identity").item(index);
+                self.registered(Set::Identity, &claim.name, &place.member("name"));
+                let text = self.template(&claim.value, &place.member("value"));
+                let when = self.when(claim.when.as_deref(), &place.member("when"));
+                claims.push((claim.name.clone(), text, when));
+            }
         }
         claims
     }
 
-    fn on_change(&mut self, word: Option<&str>, place: &Place) -> OnChange {
-        match word {
-            None | Some("distinct") => OnChange::Distinct,
-            Some("replace") => OnChange::Replace,
-            Some("conflict") => OnChange::Conflict,
-            Some(other) => {
-                let message = unknown("meaning of a change", other, ["replace", "distinct", "conflict"]);
-                self.wrong(place.member("on-change"), message);
+    fn on_change(&mut self, word: Option<(&String, Place)>) -> OnChange {
+        let Some((word, place)) = word else { return OnChange::Distinct };
+        match word.as_str() {
+            "distinct" => OnChange::Distinct,
+            "replace" => OnChange::Replace,
+            "conflict" => OnChange::Conflict,
+            other => {
+                self.wrong(place, unknown("meaning of a change", other, ["replace", "distinct", "conflict"]));
                 OnChange::Distinct
             }
         }
     }
+}
+
+/// What the nearest says, and where it is written.
+fn inherited<'e, T>(all: &[Every<'e>], name: &str, get: fn(&Reading) -> Option<&T>) -> Option<(&'e T, Place)> {
+    all.iter().find_map(|(of, place)| get(of).map(|told| (told, place.member(name))))
 }

@@ -60,13 +60,23 @@ impl<'de> Deserialize<'de> for WordSource {
 impl WordSource {
     /// Every word that it may come to.
     pub(super) fn all(&self) -> Vec<&str> {
+        self.places(&Place::default()).into_iter().map(|(word, _)| word).collect()
+    }
+
+    /// Every word that it may come to, and where it is written.
+    fn places(&self, place: &Place) -> Vec<(&str, Place)> {
         match self {
-            Self::Is(word) => vec![word],
-            Self::Cases(cases) => cases.iter().map(|case| case.is.as_str()).collect(),
+            Self::Is(word) => vec![(word, place.clone())],
+            Self::Cases(cases) => {
+                let cases = cases.iter().enumerate();
+                cases.map(|(index, case)| (case.is.as_str(), place.item(index).member("is"))).collect()
+            }
             Self::Map(map) => {
-                let others = [&map.otherwise, &map.missing].into_iter().flatten().map(String::as_str);
-                let others = others.filter(|word| !["refuse", "none"].contains(word));
-                map.map.values().map(String::as_str).chain(others).collect()
+                let others = [("otherwise", &map.otherwise), ("missing", &map.missing)];
+                let others = others.into_iter().filter_map(|(name, word)| Some((word.as_deref()?, place.member(name))));
+                let others = others.filter(|(word, _)| !["refuse", "none"].contains(word));
+                let entries = map.map.iter();
+                entries.map(|(value, word)| (word.as_str(), place.member("map").member(value))).chain(others).collect()
             }
         }
     }
@@ -80,12 +90,10 @@ impl Compiler<'_> {
         place: &Place,
         mut check: impl FnMut(&mut Self, &str) -> Option<String>,
     ) -> Word {
-        let mut wrong = Vec::new();
-        for word in source.all() {
-            wrong.extend(check(self, word));
-        }
-        for message in wrong {
-            self.wrong(place.clone(), message);
+        for (word, place) in source.places(place) {
+            if let Some(message) = check(self, word) {
+                self.wrong(place, message);
+            }
         }
         match source {
             WordSource::Is(word) => Word::Is(word.clone()),
