@@ -140,6 +140,14 @@ impl<'c> Compiler<'c> {
         named.slot
     }
 
+    /// A field that could not be compiled may be named all the same: what is wrong with it has been told.
+    fn assume(&mut self, field: &Field) {
+        if let Some(name) = field.name.as_ref().filter(|name| self.find(name).is_none()) {
+            let any = Named { slot: 0, is_text: false, is_time: true, is_number: true };
+            self.names.push((name.clone(), any, true));
+        }
+    }
+
     /// The slot of a field that nobody can name: what it is called where it is refused.
     pub(super) fn nameless(&mut self, name: &str) -> Slot {
         let slot = self.new_slot();
@@ -200,7 +208,10 @@ impl<'c> Compiler<'c> {
             parts.every.map(|every| (every, &here)).into_iter().chain(outer.iter().copied()).collect();
         let mut steps: Vec<Step> = Vec::new();
         for (index, field) in parts.field.iter().enumerate() {
-            steps.extend(self.step(field, &every, &place.member("field").item(index)));
+            match self.step(field, &every, &place.member("field").item(index)) {
+                Some(step) => steps.push(step),
+                None => self.assume(field),
+            }
         }
         let mut refusals = Vec::new();
         for (index, refuse) in parts.refuse.iter().enumerate() {

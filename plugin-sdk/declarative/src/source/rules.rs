@@ -1,6 +1,6 @@
 //! What fields come to: readings, their components, and facts.
 
-use registered_words::Set;
+use registered_words::{Form, Set};
 
 use super::block::{Compiler, Every};
 use super::document::{Case, Component, Fact, FlagSource, Reading};
@@ -45,6 +45,7 @@ impl Compiler<'_> {
         if shown_as == As::Quantity && !field.is_number {
             self.wrong(place.member("value"), format!("`{}` is no number", source.value));
         }
+        self.form(source, shown_as, place);
         if source.system.is_some() {
             self.wrong(
                 place.member("system"),
@@ -102,6 +103,29 @@ impl Compiler<'_> {
     fn kind(&mut self, kind: &str, place: &Place) {
         self.registered(Set::Kind, kind, place);
         self.said.kinds.insert(kind.to_owned());
+    }
+
+    /// A value must be of the form of a kind that it may be.
+    fn form(&mut self, source: &ValueSource<'_>, shown_as: As, place: &Place) {
+        let known = source.kinds.iter().filter_map(|kind| self.words.find(Set::Kind, kind));
+        let forms: Vec<(&str, Form)> = known.filter_map(|kind| Some((kind.name.as_str(), kind.form?))).collect();
+        let fits = |form: Form| form == Form::Quantity && shown_as == As::Quantity;
+        let Some((kind, form)) = forms.first().filter(|_| !forms.iter().any(|(_, form)| fits(*form))) else { return };
+        let (place, message) = match form {
+            Form::Components => {
+                let message = format!("{kind} is made of parts: write [[….reading.component]] in place of `value`");
+                (place.member("value"), message)
+            }
+            Form::Sampled => {
+                let message = format!("{kind} is a waveform, which no table can say: write the decoder as code");
+                (place.member("kind"), message)
+            }
+            Form::Quantity if source.shown_as.is_some() => {
+                (place.member("as"), format!("{kind} is a quantity: leave `as` out, and say its `unit`"))
+            }
+            Form::Quantity => (place.member("value"), format!("{kind} is a quantity, and `{}` a text", source.value)),
+        };
+        self.wrong(place, message);
     }
 
     /// What is wrong with a unit: it must be one that the host keeps or converts for a kind that the reading may be.
