@@ -133,9 +133,7 @@ impl<'c> Compiler<'c> {
             return before.slot;
         }
         named.slot = self.new_slot();
-        if !name.contains('.') {
-            self.labels.push((named.slot, name.to_owned()));
-        }
+        self.labels.push((named.slot, name.to_owned()));
         self.names.push((name.to_owned(), named, conditional));
         named.slot
     }
