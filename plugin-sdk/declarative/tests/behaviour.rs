@@ -259,6 +259,13 @@ fn a_refusal_names_the_field() {
 }
 
 #[test]
+fn a_value_that_no_word_is_for_names_its_field() {
+    let unit = "unit = { from = \"battery\", map = { 80 = \"L/min\", 82 = \"L/s\" } }";
+    let table = BLOW.replacen("unit = \"L/min\"", unit, 1);
+    assert_eq!(refusal(&table, bytes(SEEN)), "field `battery`: a value that this format does not have; it has 80, 82");
+}
+
+#[test]
 fn what_is_no_measurement_is_not_refused_for_its_values() {
     // 901 L/min.
     let beyond = [(8, 0x85), (9, 0x03)];

@@ -40,6 +40,12 @@ fn problem(from: &str, to: &str) -> String {
 }
 
 #[test]
+fn what_follows_from_a_mistake_is_not_told() {
+    let told = compile(&GOOD.replacen("type = \"u16\"", "type = \"u17\"", 1)).unwrap_err();
+    assert_eq!(told.len(), 1, "{told:#?}");
+}
+
+#[test]
 fn a_good_table_is_compiled() {
     assert!(compile(GOOD).is_ok(), "{:?}", compile(GOOD));
 }
@@ -123,6 +129,31 @@ fn every_mistake_is_named_with_its_line() {
             "type = \"u16\"\nscale = \"0.01\"",
             "type = \"time-of\"",
             "line 20: format.weight.field[2]: a field of the type time-of needs `year`",
+        ),
+        (
+            "[[format.weight.reading]]",
+            "[format.weight.reading]",
+            "line 25: format.weight.reading: there may be several of it: write [[format.weight.reading]]",
+        ),
+        (
+            "kind = \"body-weight\"",
+            "kind = \"blood-pressure\"",
+            "line 27: format.weight.reading[1].value: blood-pressure is made of parts: write [[….reading.component]]",
+        ),
+        (
+            "kind = \"body-weight\"",
+            "kind = \"ecg-lead-i\"",
+            "line 26: format.weight.reading[1].kind: ecg-lead-i is a waveform, which no table can say",
+        ),
+        (
+            "unit = \"kg\"",
+            "as = \"integer\"",
+            "line 28: format.weight.reading[1].as: body-weight is a quantity: leave `as` out, and say its `unit`",
+        ),
+        (
+            "type = \"u16\"\nscale = \"0.01\"",
+            "type = \"text\"\nlength = 2",
+            "line 27: format.weight.reading[1].value: body-weight is a quantity, and `weight` a text",
         ),
         (
             "type = \"u16\"\nscale = \"0.01\"",

@@ -100,6 +100,18 @@ impl Set {
     }
 }
 
+/// What the value of a kind is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Form {
+    /// A number with a unit.
+    Quantity,
+    /// Other kinds, each with its value: a blood pressure.
+    Components,
+    /// A waveform.
+    Sampled,
+}
+
 /// A word.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Word {
@@ -111,6 +123,8 @@ pub struct Word {
     pub about: String,
     /// Of a kind, the units in which it is kept; of a context, the values that it may have (none: any).
     pub takes: Vec<String>,
+    /// Of a kind, what its value is.
+    pub form: Option<Form>,
     /// The host says it by itself: no decoder does.
     pub of_host: bool,
     /// Codes and displays of LOINC and IEEE 11073 by which it is also known.

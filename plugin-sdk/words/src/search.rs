@@ -5,7 +5,10 @@ use crate::aliases::ALIASES;
 use crate::{Set, Word, Words};
 
 /// How well a word answers; what is below is no answer.
-const LEAST: usize = 30;
+const LEAST: usize = 15;
+
+/// What answers to everything that was asked, and not to a part of it, is at least as good as this.
+const WHOLE: usize = 30;
 
 /// How far below the best answer one may be that is suggested beside it.
 const CLOSE: usize = 10;
@@ -33,7 +36,9 @@ impl Words {
 
     /// Those of them that may well be meant: what answers far worse than the best is not suggested.
     pub(crate) fn meant(&self, set: Set, asked: &str) -> Vec<&Word> {
-        let found = self.scored(Some(set), asked);
+        let mut found = self.scored(Some(set), asked);
+        // A kind that is half of what was asked is another one: bone mass is not muscle mass.
+        found.retain(|(score, _)| set != Set::Kind || *score >= WHOLE);
         let best = found.first().map_or(0, |(score, _)| *score);
         found.into_iter().take_while(|(score, _)| score + CLOSE >= best).map(|(_, word)| word).collect()
     }
@@ -94,10 +99,11 @@ fn by_words(word: &Word, asked: &str) -> Option<usize> {
         alike(&name, WORDS).max(alike(&about, WORDS * 2 / 3))
     };
     let count = asked.len();
-    let total: usize = asked.iter().map(best).sum();
+    let each: Vec<usize> = asked.iter().map(best).collect();
+    let average = each.iter().sum::<usize>().checked_div(count)?;
     // Names with less beside what was asked for come first.
     let beside = name.len().saturating_sub(count).min(5);
-    (count > 0).then(|| (total / count).saturating_sub(beside))
+    Some(if each.contains(&0) { average / 2 } else { average.saturating_sub(beside) })
 }
 
 /// How much two words are alike: the same, the beginning of the other, of one stem, or mistyped.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-use crate::{Set, Word, Words};
+use crate::{Form, Set, Word, Words};
 
 const VITALS: &str = include_str!("../../../fhir-profiles/vitals.json");
 const REGISTRY: &str = include_str!("../../../fhir-profiles/registry.json");
@@ -48,6 +48,7 @@ struct Vitals {
 struct Vital {
     name: String,
     title: String,
+    value: Form,
     #[serde(default)]
     codings: Vec<Coding>,
     #[serde(default)]
@@ -102,6 +103,7 @@ pub(crate) fn load() -> Result<Words, serde_json::Error> {
         words.push(Word {
             also: vital.codings.into_iter().flat_map(|coding| [coding.code, coding.display]).collect(),
             takes: vital.units,
+            form: Some(vital.value),
             ..word(Set::Kind, vital.name, vital.title)
         });
     }
@@ -132,5 +134,5 @@ pub(crate) fn load() -> Result<Words, serde_json::Error> {
 }
 
 fn word(set: Set, name: String, about: String) -> Word {
-    Word { set, name, about, takes: Vec::new(), of_host: false, also: Vec::new() }
+    Word { set, name, about, takes: Vec::new(), form: None, of_host: false, also: Vec::new() }
 }

@@ -20,6 +20,9 @@ fn what_people_call_it_is_found() {
         (Set::Kind, "heart_rate", "heart-rate"),
         (Set::Kind, "SpO2", "oxygen-saturation"),
         (Set::Kind, "bp", "blood-pressure"),
+        (Set::Kind, "systolic pressure", "blood-pressure-systolic"),
+        (Set::Kind, "cuff", "blood-pressure"),
+        (Set::Flag, "bad-contact", "poor-contact"),
         (Set::Kind, "systolic", "blood-pressure-systolic"),
         (Set::Kind, "weight", "body-weight"),
         (Set::Kind, "temp", "body-temperature"),
@@ -105,6 +108,11 @@ fn what_is_wrong_is_said_with_what_would_be_right() {
         (Set::Warning, "implausible", "the warning `implausible` is the host's to say: it knows ranges and clocks"),
     ] {
         assert_eq!(words.problem(set, name).unwrap(), expected);
+    }
+    for part in ["bone-mass", "visceral-fat", "pulse-pressure"] {
+        let told = words.problem(Set::Kind, part).unwrap();
+        assert!(!told.contains("did you mean"), "a part of what was asked is not what was meant: {told}");
+        assert!(!words.search(Some(Set::Kind), part).is_empty(), "{part}");
     }
     let far = words.problem(Set::Flag, "zzz").unwrap();
     assert!(far.contains("is no registered flag; `afferent plugin words` lists all"), "{far}");

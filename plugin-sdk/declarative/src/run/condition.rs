@@ -51,7 +51,7 @@ impl Run<'_, '_> {
                 match otherwise {
                     Otherwise::NoWord => Ok(None),
                     Otherwise::Is(word) => Ok(Some(word)),
-                    Otherwise::Refuse => Err(DecodeError::unsupported(choices(entries))),
+                    Otherwise::Refuse => Err(self.named(*slot, DecodeError::unsupported(choices(entries)))),
                 }
             }
         }

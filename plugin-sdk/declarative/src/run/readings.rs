@@ -34,7 +34,7 @@ impl Run<'_, '_> {
             }
             (As::Integer, datum) => match datum.integer() {
                 Some(integer) => Value::Integer(integer),
-                None => return Err(DecodeError::malformed("not a whole number")),
+                None => return Err(self.named(rule.slot, DecodeError::malformed("not a whole number"))),
             },
             (As::Boolean, Datum::Boolean(boolean)) => Value::Boolean(*boolean),
             (As::Boolean, Datum::Number(number)) => Value::Boolean(number.mantissa != 0),

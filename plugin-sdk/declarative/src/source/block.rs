@@ -133,11 +133,17 @@ impl<'c> Compiler<'c> {
             return before.slot;
         }
         named.slot = self.new_slot();
-        if !name.contains('.') {
-            self.labels.push((named.slot, name.to_owned()));
-        }
+        self.labels.push((named.slot, name.to_owned()));
         self.names.push((name.to_owned(), named, conditional));
         named.slot
+    }
+
+    /// A field that could not be compiled may be named all the same: what is wrong with it has been told.
+    fn assume(&mut self, field: &Field) {
+        if let Some(name) = field.name.as_ref().filter(|name| self.find(name).is_none()) {
+            let any = Named { slot: 0, is_text: false, is_time: true, is_number: true };
+            self.names.push((name.clone(), any, true));
+        }
     }
 
     /// The slot of a field that nobody can name: what it is called where it is refused.
@@ -200,7 +206,10 @@ impl<'c> Compiler<'c> {
             parts.every.map(|every| (every, &here)).into_iter().chain(outer.iter().copied()).collect();
         let mut steps: Vec<Step> = Vec::new();
         for (index, field) in parts.field.iter().enumerate() {
-            steps.extend(self.step(field, &every, &place.member("field").item(index)));
+            match self.step(field, &every, &place.member("field").item(index)) {
+                Some(step) => steps.push(step),
+                None => self.assume(field),
+            }
         }
         let mut refusals = Vec::new();
         for (index, refuse) in parts.refuse.iter().enumerate() {

@@ -14,6 +14,7 @@ mod properties;
 mod rules;
 mod syntax;
 mod template;
+mod value;
 mod word;
 
 use std::collections::BTreeSet;

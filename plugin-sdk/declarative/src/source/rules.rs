@@ -3,73 +3,14 @@
 use registered_words::Set;
 
 use super::block::{Compiler, Every};
-use super::document::{Case, Component, Fact, FlagSource, Reading};
+use super::document::{Component, Fact, FlagSource, Reading};
 use super::names::unknown;
 use super::place::Place;
+use super::value::ValueSource;
 use super::word::WordSource;
-use crate::table::{self, As, OnChange, Part, Rule, ValueRule, Word};
-
-/// What a value is made of, whichever of the three it belongs to.
-struct ValueSource<'s> {
-    /// The kinds that it may be; none of a fact.
-    kinds: &'s [&'s str],
-    value: &'s str,
-    shown_as: Option<&'s str>,
-    system: Option<&'s String>,
-    unit: Option<&'s WordSource>,
-    comparator: Option<&'s WordSource>,
-    absent: &'s [Case],
-}
+use crate::table::{self, OnChange, Part, Rule, Word};
 
 impl Compiler<'_> {
-    fn value(&mut self, source: &ValueSource<'_>, place: &Place) -> ValueRule {
-        let field = self.field_of(source.value, &place.member("value"));
-        let shown_as = match source.shown_as {
-            None if field.is_text => As::Text,
-            None | Some("quantity") => As::Quantity,
-            Some("integer") => As::Integer,
-            Some("text") => As::Text,
-            Some("boolean") => As::Boolean,
-            Some(other) => {
-                let message = unknown("form of a value", other, ["quantity", "integer", "text", "boolean"]);
-                self.wrong(place.member("as"), message);
-                As::Text
-            }
-        };
-        if shown_as == As::Quantity && source.unit.is_none() {
-            self.wrong(
-                place.clone(),
-                "a quantity needs a `unit` (UCUM: \"kg\", \"mm[Hg]\", \"/min\", \"%\" …)".to_owned(),
-            );
-        }
-        if shown_as == As::Quantity && !field.is_number {
-            self.wrong(place.member("value"), format!("`{}` is no number", source.value));
-        }
-        if source.system.is_some() {
-            self.wrong(
-                place.member("system"),
-                "coded values are not for tables yet: write the decoder as code".to_owned(),
-            );
-        }
-        let unit = source.unit.map(|word| {
-            self.word(word, &place.member("unit"), |compiler, unit| compiler.unit_problem(source.kinds, unit))
-        });
-        let comparator = source.comparator.map(|word| {
-            self.word(word, &place.member("comparator"), |compiler, word| compiler.words.problem(Set::Comparator, word))
-        });
-        let mut absent = Vec::new();
-        for (index, case) in source.absent.iter().enumerate() {
-            let place = place.member("absent").item(index);
-            self.registered(Set::AbsentReason, &case.is, &place.member("is"));
-            match self.when(case.when.as_deref(), &place.member("when")) {
-                Some(when) => absent.push((when, case.is.clone())),
-                None if case.when.is_none() => self.wrong(place, "`when` is missing".to_owned()),
-                None => {}
-            }
-        }
-        ValueRule { slot: field.slot, shown_as, unit, comparator, absent, system: None }
-    }
-
     pub(super) fn fact(&mut self, fact: &Fact, place: &Place) -> table::Fact {
         self.registered(Set::Fact, &fact.kind, &place.member("kind"));
         let when = self.when(fact.when.as_deref(), &place.member("when"));
@@ -102,16 +43,6 @@ impl Compiler<'_> {
     fn kind(&mut self, kind: &str, place: &Place) {
         self.registered(Set::Kind, kind, place);
         self.said.kinds.insert(kind.to_owned());
-    }
-
-    /// What is wrong with a unit: it must be one that the host keeps or converts for a kind that the reading may be.
-    fn unit_problem(&self, kinds: &[&str], unit: &str) -> Option<String> {
-        let kinds = kinds.iter().filter(|kind| self.words.find(Set::Kind, kind).is_some());
-        let problems: Vec<Option<String>> = kinds.map(|kind| self.words.unit_problem(Some(kind), unit)).collect();
-        match problems.iter().any(Option::is_none) {
-            true if !problems.is_empty() => None,
-            _ => problems.into_iter().next().unwrap_or_else(|| self.words.unit_problem(None, unit)),
-        }
     }
 
     /// A reading, with what it does not say itself from the `every-reading` of its block and of those around it. What is wrong

@@ -8,7 +8,11 @@ use super::place::{Places, line_at};
 pub(super) fn problem(text: &str, places: &Places<'_>, error: &toml::de::Error) -> Problem {
     let start = error.span().map(|span| span.start);
     let place = start.map(|start| places.at(start).to_string()).unwrap_or_default();
-    Problem { line: start.map(|start| line_at(text, start)), place, message: sentence(error.message()) }
+    let message = match error.message() {
+        "invalid type: map, expected a sequence" => format!("there may be several of it: write [[{place}]]"),
+        message => sentence(message),
+    };
+    Problem { line: start.map(|start| line_at(text, start)), place, message }
 }
 
 fn sentence(message: &str) -> String {
