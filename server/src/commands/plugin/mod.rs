@@ -142,7 +142,7 @@ fn open(config: &Config, tables: &Tables) -> anyhow::Result<Decoders> {
     Decoders::open(compiled.is_dir().then_some(compiled), config.decoder_dir.as_deref(), &tables.units, &tables.vitals)
 }
 
-#[expect(clippy::print_stdout, clippy::print_stderr, reason = "printing is what this command is for")]
+#[expect(clippy::print_stderr, reason = "printing is what this command is for")]
 fn list(decoders: &Decoders) -> anyhow::Result<ExitCode> {
     let rows: Vec<[String; 4]> = decoders
         .models()
@@ -164,9 +164,10 @@ fn list(decoders: &Decoders) -> anyhow::Result<ExitCode> {
         cells.map(|cell| cell.chars().count()).max().unwrap_or(0)
     };
     let (first, second, third) = (width(0), width(1), width(2));
-    for [model, channels, decoder, title] in std::iter::once(&head).chain(&rows) {
-        println!("{model:<first$}  {channels:<second$}  {decoder:<third$}  {title}");
-    }
+    let line = |[model, channels, decoder, title]: &[String; 4]| {
+        format!("{model:<first$}  {channels:<second$}  {decoder:<third$}  {title}\n")
+    };
+    super::print(&std::iter::once(&head).chain(&rows).map(line).collect::<String>())?;
     for refused in decoders.refused() {
         eprintln!("refused: {}: {}", refused.file, refused.reason);
     }

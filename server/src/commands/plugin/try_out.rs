@@ -1,5 +1,6 @@
 //! `afferent plugin try`: what a decoder makes of one payload, and which byte became which field.
 
+use std::fmt::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -53,7 +54,7 @@ pub struct TryArgs {
 ///
 /// # Errors
 /// A file or payload that cannot be read, or a decoder that is refused.
-#[expect(clippy::print_stdout, clippy::print_stderr, reason = "printing is what this command is for")]
+#[expect(clippy::print_stderr, reason = "printing is what this command is for")]
 pub fn run(args: &TryArgs, tables: &Tables) -> anyhow::Result<ExitCode> {
     let (bytes, _) = component(&args.target)?;
     let host = PluginHost::for_development(Limits::default(), allowed_words(&tables.units, &tables.vitals)?)?;
@@ -85,12 +86,11 @@ pub fn run(args: &TryArgs, tables: &Tables) -> anyhow::Result<ExitCode> {
     let map = map_bytes(&binding, &trial);
     let fine = matches!(tried.verdict, TriedVerdict::Readings { .. } | TriedVerdict::Nothing { .. });
     if args.as_json {
-        println!(
-            "{}",
-            result_json(tried, &binding, host.limits(), Some(map)).map_err(|error| anyhow::anyhow!("{error}"))?
-        );
+        let told =
+            result_json(tried, &binding, host.limits(), Some(map)).map_err(|error| anyhow::anyhow!("{error}"))?;
+        super::super::print(&format!("{told}\n"))?;
     } else {
-        show(&tried, &trial, &map, host.limits())?;
+        super::super::print(&show(&tried, &trial, &map, host.limits())?)?;
     }
     Ok(if fine { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
@@ -138,8 +138,9 @@ fn variables(pairs: &[String]) -> anyhow::Result<Variables> {
     pairs.iter().map(split).collect()
 }
 
-#[expect(clippy::print_stdout, reason = "printing is what this command is for")]
-fn show(tried: &Tried, trial: &Trial, map: &ByteMap, limits: &Limits) -> anyhow::Result<()> {
+/// What came of it, for people.
+fn show(tried: &Tried, trial: &Trial, map: &ByteMap, limits: &Limits) -> anyhow::Result<String> {
+    let mut out = String::new();
     match &tried.verdict {
         TriedVerdict::Readings { decoded, previews } => {
             for (index, (reading, preview)) in decoded.readings.iter().zip(previews).enumerate() {
@@ -147,43 +148,54 @@ fn show(tried: &Tried, trial: &Trial, map: &ByteMap, limits: &Limits) -> anyhow:
                     readings: vec![reading.clone()],
                     ..plugin_host::Decoded::default()
                 }));
-                println!("reading {index}");
-                lines.iter().for_each(|line| println!("  {line}"));
-                reading.record_key.iter().for_each(|key| println!("  record key  {key}"));
+                writeln!(out, "reading {index}")?;
+                for line in &lines {
+                    writeln!(out, "  {line}")?;
+                }
+                if let Some(key) = &reading.record_key {
+                    writeln!(out, "  record key  {key}")?;
+                }
                 if !reading.flags.is_empty() {
-                    println!("  flags       {}", reading.flags.join(", "));
+                    writeln!(out, "  flags       {}", reading.flags.join(", "))?;
                 }
                 if !reading.clock_state.is_empty() && reading.clock_state != "unknown" {
-                    println!("  clock       {}", reading.clock_state);
+                    writeln!(out, "  clock       {}", reading.clock_state)?;
                 }
-                reading.user_slot.iter().for_each(|slot| println!("  user slot   {slot}"));
-                println!("  {}", preview.outlook);
-                preview.warnings.iter().for_each(|warning| println!("  warning     {warning}"));
+                if let Some(slot) = &reading.user_slot {
+                    writeln!(out, "  user slot   {slot}")?;
+                }
+                writeln!(out, "  {}", preview.outlook)?;
+                for warning in &preview.warnings {
+                    writeln!(out, "  warning     {warning}")?;
+                }
             }
             for fact in &decoded.facts {
-                println!("device: {} {}", fact.kind, fact_text(&fact.value));
+                writeln!(out, "device: {} {}", fact.kind, fact_text(&fact.value))?;
             }
-            decoded.warnings.iter().for_each(|warning| println!("warning: {} {}", warning.code, warning.message));
+            for warning in &decoded.warnings {
+                writeln!(out, "warning: {} {}", warning.code, warning.message)?;
+            }
             for preview in previews {
                 let observation: serde_json::Value = serde_json::from_str(&preview.observation)?;
-                println!("\n{observation:#}");
+                writeln!(out, "\n{observation:#}")?;
             }
         }
-        TriedVerdict::Nothing { reason, message, .. } => println!("nothing to store: {reason}: {message}"),
-        TriedVerdict::Incomplete { reason, .. } => println!("incomplete: {reason}"),
-        TriedVerdict::Refused { reason, detail } => println!("refused by the decoder: {reason}: {detail}"),
-        TriedVerdict::Failed { reason, detail } => println!("the decoder failed: {reason}: {detail}"),
+        TriedVerdict::Nothing { reason, message, .. } => writeln!(out, "nothing to store: {reason}: {message}")?,
+        TriedVerdict::Incomplete { reason, .. } => writeln!(out, "incomplete: {reason}")?,
+        TriedVerdict::Refused { reason, detail } => writeln!(out, "refused by the decoder: {reason}: {detail}")?,
+        TriedVerdict::Failed { reason, detail } => writeln!(out, "the decoder failed: {reason}: {detail}")?,
     }
     let stats = tried.stats;
-    println!(
+    writeln!(
+        out,
         "\nfuel {} of {}, {} µs, {} KiB of memory",
         stats.fuel_used,
         limits.fuel,
         stats.elapsed.as_micros(),
         stats.memory_bytes / 1024
-    );
+    )?;
     if !map.bytes.is_empty() {
-        println!("\nwhich byte became what (found by {} changed payloads):", map.calls);
+        writeln!(out, "\nwhich byte became what (found by {} changed payloads):", map.calls)?;
     }
     for stretch in &map.bytes {
         let data = trial.frames.get(stretch.frame).map(|frame| frame.data.as_slice()).unwrap_or_default();
@@ -193,12 +205,12 @@ fn show(tried: &Tried, trial: &Trial, map: &ByteMap, limits: &Limits) -> anyhow:
             None => format!("{:>3}..{:<3} {}", stretch.from, stretch.to, hex::encode(part)),
         };
         let fields = if stretch.fields.is_empty() { "nothing".to_owned() } else { stretch.fields.join(", ") };
-        println!("  {place:<28}  {fields}{}", if stretch.checked { " (checked)" } else { "" });
+        writeln!(out, "  {place:<28}  {fields}{}", if stretch.checked { " (checked)" } else { "" })?;
     }
-    if !map.complete {
-        println!("  the rest was not tried: calls and time are bounded");
+    if !map.complete && !map.bytes.is_empty() {
+        writeln!(out, "  the rest was not tried: calls and time are bounded")?;
     }
-    Ok(())
+    Ok(out)
 }
 
 fn fact_text(value: &plugin_host::Value) -> String {

@@ -23,29 +23,30 @@ pub struct WordsArgs {
 ///
 /// # Errors
 /// A table that cannot be read.
-#[expect(clippy::print_stdout, clippy::print_stderr, reason = "printing is what this command is for")]
+#[expect(clippy::print_stderr, reason = "printing is what this command is for")]
 pub fn run(args: &WordsArgs, tables: &Tables) -> anyhow::Result<ExitCode> {
     let words = Words::load()?;
     let asked = args.words.join(" ");
     let list = Set::ALL.into_iter().find(|set| set.title() == asked);
-    let is_overview = asked.is_empty() && !args.json;
     let shown: Vec<(Set, Vec<&Word>)> = match list {
         Some(set) => vec![(set, words.of(set).collect())],
         None if asked.is_empty() => Set::ALL.into_iter().map(|set| (set, words.of(set).collect())).collect(),
         None => by_list(&words.search(None, &asked)),
     };
     if args.json {
-        println!("{}", json(&shown, tables));
-    } else if is_overview {
-        shown.iter().for_each(|(set, words)| println!("{:<24}{}", set.title(), words.len()));
-        println!("\nafferent plugin words kinds     a list\nafferent plugin words weight    what fits, in all of them");
-    } else if shown.is_empty() {
+        return super::super::print(&format!("{}\n", json(&shown, tables)));
+    }
+    if asked.is_empty() {
+        let counts: String = shown.iter().map(|(set, words)| format!("{:<24}{}\n", set.title(), words.len())).collect();
+        let next =
+            "\nafferent plugin words kinds     a list\nafferent plugin words weight    what fits, in all of them\n";
+        return super::super::print(&(counts + next));
+    }
+    if shown.is_empty() {
         eprintln!("nothing fits; `afferent plugin words kinds` lists what can be measured");
         return Ok(ExitCode::FAILURE);
-    } else {
-        print(&shown, tables);
     }
-    Ok(ExitCode::SUCCESS)
+    super::super::print(&text(&shown, tables))
 }
 
 /// What was found, by list: the list of the best word first.
@@ -60,13 +61,14 @@ fn by_list<'a>(found: &[&'a Word]) -> Vec<(Set, Vec<&'a Word>)> {
     lists
 }
 
-#[expect(clippy::print_stdout, reason = "printing is what this command is for")]
-fn print(lists: &[(Set, Vec<&Word>)], tables: &Tables) {
-    for (index, (set, words)) in lists.iter().enumerate() {
-        println!("{}{}", if index == 0 { "" } else { "\n" }, set.title());
+/// A line a word, under the name of its list.
+fn text(lists: &[(Set, Vec<&Word>)], tables: &Tables) -> String {
+    let of_list = |(set, words): &(Set, Vec<&Word>)| {
         let width = words.iter().map(|word| word.name.chars().count()).max().unwrap_or(0);
-        words.iter().for_each(|word| println!("  {:<width$}  {}", word.name, described(word, tables)));
-    }
+        let lines = words.iter().map(|word| format!("  {:<width$}  {}\n", word.name, described(word, tables)));
+        format!("{}\n{}", set.title(), lines.collect::<String>())
+    };
+    lists.iter().map(of_list).collect::<Vec<_>>().join("\n")
 }
 
 fn json(lists: &[(Set, Vec<&Word>)], tables: &Tables) -> serde_json::Value {
@@ -88,7 +90,7 @@ fn described(word: &Word, tables: &Tables) -> String {
         Set::Kind => told.extend(of_kind(&word.name, tables)),
         Set::Flag => {
             let whole = tables.dispositions.resolve(Counts::default(), [word.name.as_str()]);
-            told.push(format!("such a reading is {}", consequences(&whole)));
+            told.push(format!("→ {}", consequences(&whole).replace("; ", ", ")));
         }
         _ if word.of_host => told.push("said by the platform, not by decoders".to_owned()),
         _ => {}

@@ -315,11 +315,11 @@ fn an_exception_is_a_failure_of_the_decoder() {
             path: None,
             extra,
         };
-        outcome(&Limits::default(), &registry(), declared, &Outcome::Error(error)).unwrap_err()
+        outcome(&Limits::default(), &registry(), declared, &Outcome::Error(error))
     };
-    let brief = (FailureKind::Trap, text("an exception, `TypeError` at decoder.js:31"));
-    assert_eq!(fails(&declared(), "decoder.js:31"), brief);
-    assert_eq!(fails(&declared(), "Jane Doe").1, "an exception, `TypeError`");
-    let told = fails(&Declared { tells_exceptions: true, ..declared() }, "decoder.js:31").1;
-    assert_eq!(told, "an exception, `TypeError` at decoder.js:31: Jane Doe is no number");
+    let trap = |message: &str| Err((FailureKind::Trap, text(message)));
+    assert_eq!(fails(&declared(), "decoder.js:31"), trap("an exception, `TypeError` at decoder.js:31"));
+    assert_eq!(fails(&declared(), "Jane Doe"), trap("an exception, `TypeError`"));
+    let told = fails(&Declared { tells_exceptions: true, ..declared() }, "decoder.js:31");
+    assert_eq!(told, trap("an exception, `TypeError` at decoder.js:31: Jane Doe is no number"));
 }
