@@ -173,6 +173,9 @@ fn show(tried: &Tried, trial: &Trial, map: &ByteMap, limits: &Limits) -> anyhow:
     );
     if !map.bytes.is_empty() {
         println!("\nwhich byte became what (found by {} changed payloads):", map.calls);
+        if !map.checksums.is_empty() {
+            println!("  (the checksum was made right again after every change: {})", map.checksums.join("; "));
+        }
     }
     for stretch in &map.bytes {
         let data = trial.frames.get(stretch.frame).map(|frame| frame.data.as_slice()).unwrap_or_default();
