@@ -77,9 +77,7 @@ impl Subject {
 pub(super) fn is_refused(answer: &Answer) -> bool {
     match answer {
         Answer::Device(outcome) => matches!(outcome, Outcome::Error(_) | Outcome::Incomplete(_)),
-        Answer::Hub(HubOutcome::Items(items)) => {
-            items.iter().any(|item| matches!(item.content, HubContent::Error(_)))
-        }
+        Answer::Hub(HubOutcome::Items(items)) => items.iter().any(|item| matches!(item.content, HubContent::Error(_))),
         Answer::Hub(outcome) => matches!(outcome, HubOutcome::Error(_) | HubOutcome::Incomplete(_)),
     }
 }

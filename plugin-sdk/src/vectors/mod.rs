@@ -47,9 +47,9 @@ pub use hub::{HubRunner, hub_example_problems};
 pub use learnt::Checksums;
 pub use line::Vector;
 pub use mutate::Changed;
-pub use strict::{Checked, check};
-pub use tally::Tally;
+pub use strict::{Checked, Checker};
 pub use subject::{Answer, Subject, Verdict};
+pub use tally::Tally;
 
 use crate::registry::warnings;
 use crate::{Decoder, Input, Outcome, outcome_name, value_lines, violations};

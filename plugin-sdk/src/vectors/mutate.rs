@@ -201,7 +201,9 @@ impl Trial<'_> {
         for (index, frame) in self.input.frames.iter().enumerate() {
             for length in 0..frame.data.len() {
                 let data = frame.data.get(..length).unwrap_or_default().to_vec();
-                self.attempt(index, data, Sort::Truncation, Loss::Bytes, || format!("frame {index} cut to {length} bytes"));
+                self.attempt(index, data, Sort::Truncation, Loss::Bytes, || {
+                    format!("frame {index} cut to {length} bytes")
+                });
             }
             if self.input.frames.len() > 1 {
                 let mut changed = self.input.clone();
@@ -248,7 +250,9 @@ impl Trial<'_> {
                     if let Some(byte) = data.get_mut(position) {
                         *byte = value;
                     }
-                    self.attempt(index, data, Sort::Flags, Loss::Nothing, || format!("frame {index}, byte {position} is {value:#04x}"));
+                    self.attempt(index, data, Sort::Flags, Loss::Nothing, || {
+                        format!("frame {index}, byte {position} is {value:#04x}")
+                    });
                 }
             }
         }
@@ -258,7 +262,9 @@ impl Trial<'_> {
         for (index, frame) in self.input.frames.iter().enumerate() {
             for word in 0..=u16::MAX {
                 let data = word.to_le_bytes().into_iter().chain(frame.data.iter().skip(2).copied()).collect();
-                self.attempt(index, data, Sort::Flags, Loss::Nothing, || format!("frame {index}, first word {word:#06x}"));
+                self.attempt(index, data, Sort::Flags, Loss::Nothing, || {
+                    format!("frame {index}, first word {word:#06x}")
+                });
             }
         }
     }

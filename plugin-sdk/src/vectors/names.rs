@@ -8,10 +8,7 @@ const OLDER: &[(&str, &[&str])] = &[
     ("systolic", &[kinds::BLOOD_PRESSURE_SYSTOLIC]),
     ("diastolic", &[kinds::BLOOD_PRESSURE_DIASTOLIC]),
     ("mean", &[kinds::BLOOD_PRESSURE_MEAN]),
-    (
-        "heart_rate",
-        &[kinds::HEART_RATE, kinds::PULSE_RATE, kinds::PULSE_RATE_OXIMETER, kinds::HEART_RATE_RESTING],
-    ),
+    ("heart_rate", &[kinds::HEART_RATE, kinds::PULSE_RATE, kinds::PULSE_RATE_OXIMETER, kinds::HEART_RATE_RESTING]),
     ("spo2", &[kinds::OXYGEN_SATURATION]),
     ("bmi", &[kinds::BODY_MASS_INDEX]),
     ("body_fat_percent", &[kinds::BODY_FAT_PERCENTAGE]),
@@ -32,9 +29,4 @@ pub(super) fn meant(name: &str) -> Vec<&'static str> {
         return meant.to_vec();
     }
     kinds::ALL.iter().copied().filter(|kind| *kind == name || *kind == name.replace('_', "-")).collect()
-}
-
-/// Names that a wrong one may be a slip of: every registered kind, and the older names.
-pub(super) fn known() -> impl Iterator<Item = &'static str> {
-    kinds::ALL.iter().copied().chain(OLDER.iter().map(|(older, _)| *older))
 }

@@ -61,16 +61,25 @@ impl Ranges {
         }
         let Some(quantity) = quantity else {
             return match text(row, "value") {
-                "quantity" | "components" => Err(format!("{kind} is a number with a unit, and not {}", words::of_value(value))),
+                "quantity" | "components" => {
+                    Err(format!("{kind} is a number with a unit, and not {}", words::of_value(value)))
+                }
                 _ => Ok(Some(Place::Inside)),
             };
         };
         let unjudged = || {
             let units = units(row).collect::<Vec<_>>().join(" or ");
-            format!("{kind} in `{}` cannot be judged: its unit is {units}, or one that the host converts", quantity.unit)
+            format!(
+                "{kind} in `{}` cannot be judged: its unit is {units}, or one that the host converts",
+                quantity.unit
+            )
         };
         if row.get("hard").is_none() {
-            return if units(row).any(|unit| unit == quantity.unit) { Ok(Some(Place::Inside)) } else { Err(unjudged()) };
+            return if units(row).any(|unit| unit == quantity.unit) {
+                Ok(Some(Place::Inside))
+            } else {
+                Err(unjudged())
+            };
         }
         let inside = |range: &str| self.is_inside(row, quantity, range).ok_or_else(unjudged);
         Ok(Some(match inside("hard")? {
@@ -92,7 +101,9 @@ impl Ranges {
         let (value, so) = match place {
             Place::Inside => return None,
             Place::Unusual => (words::of_value(value), String::new()),
-            Place::Outside => (words::of_value(value), format!("; outside of {} the host holds it for a person", range("hard")?)),
+            Place::Outside => {
+                (words::of_value(value), format!("; outside of {} the host holds it for a person", range("hard")?))
+            }
         };
         Some(format!("{kind} {value} is implausible: usual is {usual}{so}; is the unit right?"))
     }

@@ -1,17 +1,15 @@
 //! What is wrong with a line of vectors before any decoder sees it: members that nobody knows, values of another type, words
 //! that are in no registry. An expectation that is not understood would pass whatever the decoder says.
 
+use registered_words::{Set, Words};
 use serde_json::{Map, Value as Json};
 
 use super::{Vector, details, names, words};
 use crate::Manifest;
-use crate::registry::{body_sites, clock_states, fact_kinds, flags, methods, nothing_reasons, warnings};
+use crate::registry::nothing_reasons;
 
 /// What may be expected of a payload.
 const OUTCOMES: &[&str] = &["decoded", "no-observation", "reject", "incomplete"];
-/// The bounds that a value can be.
-const COMPARATORS: &[&str] = &["<", "<=", ">=", ">"];
-
 /// What a member must be.
 #[derive(Clone, Copy)]
 enum Shape {
@@ -21,12 +19,16 @@ enum Shape {
     Number,
     /// A number, a text or a truth value.
     Plain,
-    /// One of these words.
-    Word(&'static [&'static str]),
-    /// A list of these words.
-    Words(&'static [&'static str]),
-    /// An object whose names are these words, and whose values are texts or `null`.
-    Pairs(&'static [&'static str]),
+    /// One of these.
+    Choice(&'static [&'static str]),
+    /// A list of these.
+    Choices(&'static [&'static str]),
+    /// A registered word.
+    Word(Set),
+    /// A list of registered words.
+    Words(Set),
+    /// An object whose names are registered words, and whose values are texts or `null`.
+    Pairs(Set),
     /// An object with these members.
     Object(Members),
     /// A list of objects with these members.
@@ -48,29 +50,29 @@ const LINE: Members = &[
     ("expected", Shape::Object(EXPECTED)),
     ("notes", Shape::Text),
     // Where a collected line is from; `expected_from` decides whether readings of other kinds may come beside.
-    ("kind", Shape::Word(&["positive", "negative", "quirk"])),
+    ("kind", Shape::Choice(&["positive", "negative", "quirk"])),
     ("source", Shape::Text),
     ("license", Shape::Text),
     ("device", Shape::Text),
     ("characteristic_or_vendor", Shape::Text),
     ("provenance", Shape::Text),
     ("found_in", Shape::Text),
-    ("expected_from", Shape::Word(&["source", "spec"])),
+    ("expected_from", Shape::Choice(&["source", "spec"])),
 ];
 
 const EXPECTED: Members = &[
-    ("outcome", Shape::Word(OUTCOMES)),
-    ("accept", Shape::Words(OUTCOMES)),
+    ("outcome", Shape::Choice(OUTCOMES)),
+    ("accept", Shape::Choices(OUTCOMES)),
     ("reason", Shape::Text),
     ("message", Shape::Text),
     ("observations", Shape::Objects(OBSERVATION)),
     ("device_time_local", Shape::Text),
     ("timestamp_unusable", Shape::Text),
-    ("warnings", Shape::Words(warnings::ALL)),
-    ("facts", Shape::Pairs(fact_kinds::ALL)),
+    ("warnings", Shape::Words(Set::Warning)),
+    ("facts", Shape::Pairs(Set::Fact)),
     // Formats that are one number.
     ("decimal", Shape::Text),
-    ("dataAbsentReason", Shape::Text),
+    ("dataAbsentReason", Shape::Word(Set::AbsentReason)),
     ("value", Shape::Plain),
     ("special", Shape::Text),
     // Raw fields and remarks.
@@ -85,8 +87,8 @@ const OBSERVATION: Members = &[
     ("mdc", Shape::Plain),
     ("value", Shape::Plain),
     ("unit", Shape::Text),
-    ("comparator", Shape::Word(COMPARATORS)),
-    ("dataAbsentReason", Shape::Text),
+    ("comparator", Shape::Word(Set::Comparator)),
+    ("dataAbsentReason", Shape::Word(Set::AbsentReason)),
     ("sampledData", Shape::Object(SAMPLES)),
     ("components", Shape::Objects(COMPONENT)),
     ("effective", Shape::Text),
@@ -94,14 +96,14 @@ const OBSERVATION: Members = &[
     ("device_time_local", Shape::Text),
     ("offset_min", Shape::Number),
     ("device", Shape::Text),
-    ("flags", Shape::Words(flags::ALL)),
-    ("clock", Shape::Word(clock_states::ALL)),
+    ("flags", Shape::Words(Set::Flag)),
+    ("clock", Shape::Word(Set::ClockState)),
     ("recordKey", Shape::TextOrNone),
     ("slot", Shape::TextOrNone),
-    ("bodySite", Shape::Word(body_sites::ALL)),
-    ("method", Shape::Word(methods::ALL)),
-    ("context", Shape::Pairs(crate::registry::contexts::ALL)),
-    ("deviceIdentity", Shape::Pairs(crate::registry::device_identity::ALL)),
+    ("bodySite", Shape::Word(Set::BodySite)),
+    ("method", Shape::Word(Set::Method)),
+    ("context", Shape::Pairs(Set::Context)),
+    ("deviceIdentity", Shape::Pairs(Set::Identity)),
     // Remarks of collected lines.
     ("modality", Shape::Text),
     ("band", Shape::Text),
@@ -115,8 +117,8 @@ const COMPONENT: Members = &[
     ("mdc", Shape::Plain),
     ("value", Shape::Plain),
     ("unit", Shape::Text),
-    ("comparator", Shape::Word(COMPARATORS)),
-    ("dataAbsentReason", Shape::Text),
+    ("comparator", Shape::Word(Set::Comparator)),
+    ("dataAbsentReason", Shape::Word(Set::AbsentReason)),
     ("sampledData", Shape::Object(SAMPLES)),
 ];
 
@@ -142,37 +144,54 @@ pub struct Checked {
     pub notices: Vec<String>,
 }
 
-/// Reads a line for a decoder, and checks that every word of it is understood.
-#[must_use]
-pub fn check(line: &str, manifest: &Manifest) -> Checked {
-    let mut checked = Checked::default();
-    let json: Json = match serde_json::from_str(line) {
-        Ok(json) => json,
-        Err(error) => {
-            // A line is all that the reader sees, so that its own count of lines says nothing.
-            let (column, error) = (error.column(), error.to_string());
-            let what = error.split(" at line ").next().unwrap_or_default();
-            checked.problems.push(format!("this is no JSON: {what}, at character {column}"));
+/// Reads lines for a decoder, and checks that every word of them is understood.
+#[derive(Debug, Clone)]
+pub struct Checker<'m> {
+    manifest: &'m Manifest,
+    /// None only after a wrong edit of the tables that are built in.
+    words: Option<Words>,
+}
+
+impl<'m> Checker<'m> {
+    /// For the vectors of this decoder.
+    #[must_use]
+    pub fn new(manifest: &'m Manifest) -> Self {
+        Self { manifest, words: Words::load().ok() }
+    }
+
+    /// Reads a line.
+    #[must_use]
+    pub fn check(&self, line: &str) -> Checked {
+        let mut checked = Checked::default();
+        let json: Json = match serde_json::from_str(line) {
+            Ok(json) => json,
+            Err(error) => {
+                // A line is all that the reader sees, so that its own count of lines says nothing.
+                let (column, error) = (error.column(), error.to_string());
+                let what = error.split(" at line ").next().unwrap_or_default();
+                checked.problems.push(format!("this is no JSON: {what}, at character {column}"));
+                return checked;
+            }
+        };
+        let Some(members) = json.as_object() else {
+            checked.problems.push("a line is an object, `{…}`".to_owned());
             return checked;
+        };
+        let mut walk = Walk { words: self.words.as_ref(), problems: Vec::new() };
+        walk.object(members, LINE, "");
+        checked.problems = walk.problems;
+        if let Some(expected) = members.get("expected").and_then(Json::as_object) {
+            contradictions(expected, &mut checked.problems, &mut checked.notices);
         }
-    };
-    let Some(members) = json.as_object() else {
-        checked.problems.push("a line is an object, `{…}`".to_owned());
-        return checked;
-    };
-    let problems = &mut checked.problems;
-    object(members, LINE, "", problems);
-    if let Some(expected) = members.get("expected").and_then(Json::as_object) {
-        contradictions(expected, problems, &mut checked.notices);
-    }
-    match Vector::parse(line) {
-        Ok(vector) => {
-            format(&vector, manifest, problems);
-            checked.vector = Some(vector);
+        match Vector::parse(line) {
+            Ok(vector) => {
+                format(&vector, self.manifest, &mut checked.problems);
+                checked.vector = Some(vector);
+            }
+            Err(problem) => checked.problems.push(problem),
         }
-        Err(problem) => problems.push(problem),
+        checked
     }
-    checked
 }
 
 /// The format must be a model, and the channel one of it.
@@ -186,95 +205,128 @@ fn format(vector: &Vector, manifest: &Manifest, problems: &mut Vec<String>) {
             vector.format
         ));
     };
-    if let Some(channel) = vector.channel.as_deref().filter(|channel| !model.channels.iter().any(|own| own == channel)) {
+    if let Some(channel) = vector.channel.as_deref().filter(|channel| !model.channels.iter().any(|own| own == channel))
+    {
         let channels = words::listed(model.channels.iter().map(String::as_str));
         problems.push(format!("`channel`: `{channel}` is no channel of {}; its channels are: {channels}", model.name));
     }
 }
 
-fn object(members: &Map<String, Json>, known: Members, place: &str, problems: &mut Vec<String>) {
-    for (name, value) in members {
-        let place = if place.is_empty() { name.clone() } else { format!("{place}.{name}") };
-        match known.iter().find(|(known, _)| known == name) {
-            Some((_, shape)) => check_shape(value, *shape, &place, problems),
-            None => {
-                let names = || known.iter().map(|(name, _)| *name);
-                let meant = suggestion(name, names());
-                // Where nothing is near, the whole list helps.
-                let list = if meant.is_empty() {
-                    format!("; known are: {}", words::listed(names()))
-                } else {
-                    String::new()
-                };
-                problems.push(format!("`{place}` is no member that is known{meant}{list}"));
+/// A walk through a line.
+struct Walk<'w> {
+    words: Option<&'w Words>,
+    problems: Vec<String>,
+}
+
+impl Walk<'_> {
+    fn object(&mut self, members: &Map<String, Json>, known: Members, place: &str) {
+        for (name, value) in members {
+            let place = if place.is_empty() { name.clone() } else { format!("{place}.{name}") };
+            match known.iter().find(|(known, _)| known == name) {
+                Some((_, shape)) => self.shape(value, *shape, &place),
+                None => {
+                    let names: Vec<&str> = known.iter().map(|(name, _)| *name).collect();
+                    let meant = suggestion(name, names.iter().copied());
+                    // Where nothing is near, the whole list helps.
+                    let list =
+                        if meant.is_empty() { format!("; known are: {}", names.join(", ")) } else { String::new() };
+                    self.problems.push(format!("`{place}` is no member that is known{meant}{list}"));
+                }
             }
+        }
+    }
+
+    fn shape(&mut self, value: &Json, shape: Shape, place: &str) {
+        match (shape, value) {
+            (Shape::Free, _)
+            | (Shape::Text, Json::String(_))
+            | (Shape::TextOrNone, Json::String(_) | Json::Null)
+            | (Shape::Number, Json::Number(_))
+            | (Shape::Plain, Json::String(_) | Json::Number(_) | Json::Bool(_) | Json::Null) => {}
+            (Shape::Choice(known), Json::String(given)) => self.choice(given, known, place),
+            (Shape::Word(set), Json::String(given)) => self.word(given, set, place),
+            (Shape::Choices(known), Json::Array(list)) => self.each(list, Shape::Choice(known), place),
+            (Shape::Words(set), Json::Array(list)) => self.each(list, Shape::Word(set), place),
+            (Shape::Pairs(set), Json::Object(members)) => {
+                for (name, value) in members {
+                    self.word(name, set, place);
+                    self.shape(value, Shape::TextOrNone, &format!("{place}.{name}"));
+                    if let (Set::Context, Some(words), Some(value)) = (set, self.words, value.as_str()) {
+                        self.problems
+                            .extend(words.context_problem(name, value).map(|wrong| format!("`{place}`: {wrong}")));
+                    }
+                }
+            }
+            (Shape::Object(known), Json::Object(members)) => self.object(members, known, place),
+            (Shape::Objects(known), Json::Array(list)) => {
+                for (index, item) in list.iter().enumerate() {
+                    let place = format!("{place}[{index}]");
+                    self.shape(item, Shape::Object(known), &place);
+                    self.names(item, &place);
+                }
+            }
+            (shape, value) => self.problems.push(format!("`{place}` is {}, and not {value}", shape.wanted())),
+        }
+    }
+
+    fn each(&mut self, list: &[Json], shape: Shape, place: &str) {
+        for (index, item) in list.iter().enumerate() {
+            self.shape(item, shape, &format!("{place}[{index}]"));
+        }
+    }
+
+    fn choice(&mut self, given: &str, known: &[&str], place: &str) {
+        if !known.contains(&given) {
+            let meant = suggestion(given, known.iter().copied());
+            self.problems.push(format!("`{place}`: `{given}` is not known{meant}; known are: {}", known.join(", ")));
+        }
+    }
+
+    /// A registered word. What the host says of a reading may be expected too.
+    fn word(&mut self, given: &str, set: Set, place: &str) {
+        let Some(words) = self.words.filter(|words| words.find(set, given).is_none()) else { return };
+        self.problems.extend(words.problem(set, given).map(|wrong| format!("`{place}`: {wrong}")));
+    }
+
+    /// An observation or component names what it is, in a unit that such a thing can have.
+    fn names(&mut self, item: &Json, place: &str) {
+        let text = |name: &str| item.get(name).and_then(Json::as_str);
+        let kind = text("kind");
+        if kind.is_none() && ["loinc", "mdc"].iter().all(|code| item.get(*code).is_none()) {
+            self.problems.push(format!("`{place}` says neither `kind` nor `loinc`: what is it?"));
+        }
+        let meant = kind.map(names::meant).unwrap_or_default();
+        let Some(words) = self.words else { return };
+        if let Some(kind) = kind.filter(|_| meant.is_empty()) {
+            let wrong = words.problem(Set::Kind, kind);
+            self.problems.extend(wrong.map(|wrong| format!("`{place}.kind`: {wrong}")));
+        } else if let Some(unit) = text("unit") {
+            let wrong = words.unit_problem(meant.first().copied(), unit);
+            self.problems.extend(wrong.map(|wrong| format!("`{place}.unit`: {wrong}")));
+        }
+    }
+}
+
+impl Shape {
+    /// What it asks for, in words.
+    fn wanted(self) -> String {
+        match self {
+            Self::Text => "a text".to_owned(),
+            Self::TextOrNone => "a text, or null for none".to_owned(),
+            Self::Number => "a number".to_owned(),
+            Self::Plain => "a number, a text, true or false".to_owned(),
+            Self::Choice(known) => format!("one of {}", known.join(", ")),
+            Self::Word(set) => format!("a {}", set.of_one()),
+            Self::Choices(_) | Self::Words(_) => "a list of words".to_owned(),
+            Self::Pairs(_) | Self::Object(_) => "an object".to_owned(),
+            Self::Objects(_) => "a list of objects".to_owned(),
+            Self::Free => "anything".to_owned(),
         }
     }
 }
 
 fn suggestion<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> String {
     words::nearest(word, known).map(|meant| format!("; did you mean `{meant}`?")).unwrap_or_default()
-}
-
-fn check_shape(value: &Json, shape: Shape, place: &str, problems: &mut Vec<String>) {
-    let mut wrong = |wanted: &str| problems.push(format!("`{place}` is {wanted}, and not {value}"));
-    match (shape, value) {
-        (Shape::Free, _)
-        | (Shape::Text, Json::String(_))
-        | (Shape::TextOrNone, Json::String(_) | Json::Null)
-        | (Shape::Number, Json::Number(_))
-        | (Shape::Plain, Json::String(_) | Json::Number(_) | Json::Bool(_) | Json::Null) => {}
-        (Shape::Text, _) => wrong("a text"),
-        (Shape::TextOrNone, _) => wrong("a text, or null for none"),
-        (Shape::Number, _) => wrong("a number"),
-        (Shape::Plain, _) => wrong("a number, a text, true or false"),
-        (Shape::Word(known), Json::String(given)) => word(given, known, place, problems),
-        (Shape::Word(known), _) => wrong(&format!("one of {}", words::listed(known.iter().copied()))),
-        (Shape::Words(known), Json::Array(list)) => {
-            for (index, item) in list.iter().enumerate() {
-                check_shape(item, Shape::Word(known), &format!("{place}[{index}]"), problems);
-            }
-        }
-        (Shape::Words(_), _) => wrong("a list of words"),
-        (Shape::Pairs(known), Json::Object(members)) => {
-            for (name, value) in members {
-                word(name, known, place, problems);
-                check_shape(value, Shape::TextOrNone, &format!("{place}.{name}"), problems);
-            }
-        }
-        (Shape::Object(known), Json::Object(members)) => object(members, known, place, problems),
-        (Shape::Pairs(_) | Shape::Object(_), _) => wrong("an object"),
-        (Shape::Objects(known), Json::Array(list)) => {
-            for (index, item) in list.iter().enumerate() {
-                let place = format!("{place}[{index}]");
-                check_shape(item, Shape::Object(known), &place, problems);
-                named(item, &place, problems);
-            }
-        }
-        (Shape::Objects(_), _) => wrong("a list of objects"),
-    }
-}
-
-fn word(given: &str, known: &[&str], place: &str, problems: &mut Vec<String>) {
-    if known.contains(&given) {
-        return;
-    }
-    let meant = suggestion(given, known.iter().copied());
-    // The long lists (flags) help nobody where a near word is known.
-    let list =
-        if meant.is_empty() || known.len() < 10 { format!("; known are: {}", known.join(", ")) } else { String::new() };
-    problems.push(format!("`{place}`: `{given}` is not known{meant}{list}"));
-}
-
-/// An observation or component names what it is.
-fn named(item: &Json, place: &str, problems: &mut Vec<String>) {
-    let kind = item.get("kind").and_then(Json::as_str);
-    if kind.is_none() && ["loinc", "mdc"].iter().all(|code| item.get(*code).is_none()) {
-        problems.push(format!("`{place}` says neither `kind` nor `loinc`: what is it?"));
-    }
-    if let Some(kind) = kind.filter(|kind| names::meant(kind).is_empty()) {
-        problems.push(format!("`{place}.kind`: `{kind}` is no registered kind{}", suggestion(kind, names::known())));
-    }
 }
 
 /// What can never be said of the outcome that is expected.
@@ -301,7 +353,10 @@ fn contradictions(expected: &Map<String, Json>, problems: &mut Vec<String>, noti
     let known: &[&str] = match outcome {
         "no-observation" => nothing_reasons::ALL,
         "reject" => details::ERROR_KINDS,
-        _ => return problems.push(format!("`expected.reason` is of nothing or of an error, and the outcome is {outcome}")),
+        _ => {
+            return problems
+                .push(format!("`expected.reason` is of nothing or of an error, and the outcome is {outcome}"));
+        }
     };
     if details::is_compared(reason) && !known.contains(&reason) {
         problems.push(format!("`expected.reason`: {outcome} has the reasons {}", known.join(", ")));

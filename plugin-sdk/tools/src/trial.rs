@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use afferent_plugin_sdk::Input;
-use afferent_plugin_sdk::vectors::{self, Answer, Checksums, Subject, Tally, Vector};
+use afferent_plugin_sdk::vectors::{Answer, Checker, Checksums, Subject, Tally, Vector};
 use plugin_host::{Decoder, Limits, RunStats, Surface};
 use serde::Serialize;
 
@@ -239,11 +239,8 @@ fn changes(
     for (index, (name, input)) in lines.iter().enumerate() {
         let full = started.elapsed() < time;
         progress(&format!("{} of {}: {name}", index + 1, lines.len()));
-        let changed = if full {
-            subject.try_changes(input, checksums)
-        } else {
-            subject.try_quick_changes(input, checksums)
-        };
+        let changed =
+            if full { subject.try_changes(input, checksums) } else { subject.try_quick_changes(input, checksums) };
         report.not_fully_tried += usize::from(!full);
         report.changes.count(&changed.tally);
         report.answers.count(&changed.tally);
@@ -272,10 +269,11 @@ fn changes(
 
 /// The vectors of all files that can be run; what is wrong with a line, or odd in it, is told with its place.
 fn read(files: &[(String, String)], manifest: &afferent_plugin_sdk::Manifest, report: &mut Report) -> Vec<Vector> {
+    let checker = Checker::new(manifest);
     let mut vectors = Vec::new();
     for (name, text) in files {
         for (index, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
-            let checked = vectors::check(line, manifest);
+            let checked = checker.check(line);
             let place = format!("{name}, line {}", index + 1);
             let is_understood = checked.problems.is_empty();
             report.add(&place, checked.problems);

@@ -34,7 +34,9 @@ fn host() -> PluginHost {
     use afferent_plugin_sdk::registry;
     let registry = Registry {
         kinds: words(registry::kinds::ALL).into_iter().collect(),
-        units: words(&["kg", "[lb_av]", "%", "mm[Hg]", "kPa", "/min", "Cel", "[degF]", "L/min", "L", "mL"]).into_iter().collect(),
+        units: words(&["kg", "[lb_av]", "%", "mm[Hg]", "kPa", "/min", "Cel", "[degF]", "L/min", "L", "mL"])
+            .into_iter()
+            .collect(),
         flags: words(registry::flags::ALL).into_iter().collect(),
         warnings: words(registry::warnings::ALL).into_iter().collect(),
         reasons: words(registry::nothing_reasons::ALL).into_iter().collect(),
@@ -360,11 +362,27 @@ fn litres_that_are_called_millilitres_are_a_notice_and_nothing_plausible() {
 fn what_a_vector_says_wrongly_is_told_with_its_line_and_in_peoples_words() {
     let decoder = meter("slips", METER);
     for (from, to, told) in [
-        ("questionable", "poor-signal", "blow: peak-expiratory-flow: expected the flags poor-signal, and got questionable"),
+        (
+            "questionable",
+            "poor-signal",
+            "blow: peak-expiratory-flow: expected the flags poor-signal, and got questionable",
+        ),
         ("412", "411", "blow: peak-expiratory-flow: expected 411 L/min, and got 412 L/min"),
-        ("\"flags\"", "\"flag\"", "meter.jsonl, line 2: `expected.observations[0].flag` is no member that is known; did you mean `flags`?"),
-        ("\"meter\"", "\"metre\"", "meter.jsonl, line 2: `format`: `metre` is no model of this decoder; did you mean `meter`?; its models are: meter"),
-        ("\"decoded\"", "\"rejected\"", "meter.jsonl, line 2: `expected.outcome`: `rejected` is not known; did you mean `reject`?; known are: decoded, no-observation, reject, incomplete"),
+        (
+            "\"flags\"",
+            "\"flag\"",
+            "meter.jsonl, line 2: `expected.observations[0].flag` is no member that is known; did you mean `flags`?",
+        ),
+        (
+            "\"meter\"",
+            "\"metre\"",
+            "meter.jsonl, line 2: `format`: `metre` is no model of this decoder; did you mean `meter`?; its models are: meter",
+        ),
+        (
+            "\"decoded\"",
+            "\"rejected\"",
+            "meter.jsonl, line 2: `expected.outcome`: `rejected` is not known; did you mean `reject`?; known are: decoded, no-observation, reject, incomplete",
+        ),
         ("01 9c01", "01 9c0", "meter.jsonl, line 2: `payload_hex` has an odd number of hexadecimal digits, 13"),
     ] {
         assert!(BLOW.contains(from));

@@ -7,8 +7,8 @@ use std::fs;
 use std::sync::Mutex;
 use std::thread;
 
-use afferent_plugin_sdk::{Input, Manifest};
 use afferent_plugin_sdk::vectors::{Subject, Tally};
+use afferent_plugin_sdk::{Input, Manifest};
 use anyhow::{Context, Result, anyhow};
 
 use crate::{Shipped, root, shipped, vectors};
@@ -173,7 +173,9 @@ that the decoder insists on), every changed payload is judged a second time with
 
 fn repaired(page: &mut String, tallies: &Tallies) -> Result<()> {
     page.push_str(REPAIRED);
-    for (format, Judged { repaired, checksums, .. }) in tallies.iter().filter(|(_, judged)| !judged.checksums.is_empty()) {
+    for (format, Judged { repaired, checksums, .. }) in
+        tallies.iter().filter(|(_, judged)| !judged.checksums.is_empty())
+    {
         let Tally { refused, nothing, absent, held, flagged, plausible, .. } = repaired;
         writeln!(
             page,

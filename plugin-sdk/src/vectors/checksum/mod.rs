@@ -122,9 +122,8 @@ pub fn find(data: &[u8], others: &[&[u8]], mut accepts: impl FnMut(&[u8]) -> boo
     if !insists.contains(&true) {
         return None;
     }
-    let insisted = |checksum: &Checksum| {
-        insists.iter().skip(checksum.behind).take(checksum.width).all(|insists| *insists)
-    };
+    let insisted =
+        |checksum: &Checksum| insists.iter().skip(checksum.behind).take(checksum.width).all(|insists| *insists);
     // A sum of two bytes whose first stays zero looks like one of one byte: the wider one is right wherever both are.
     let mut best: Option<(Checksum, (usize, usize, usize))> = None;
     for checksum in Checksum::all().filter(insisted).filter(|checksum| checksum.holds(data)) {
@@ -159,9 +158,8 @@ fn accepted_repairs(data: &[u8], checksum: &Checksum, accepts: &mut impl FnMut(&
     for at in (0..place.start).step_by(step) {
         for mask in [0x01, 0x06] {
             let other = changed(data, at, mask);
-            accepted += usize::from(
-                checksum.repaired(&other).is_some_and(|repaired| accepts(&repaired)) && !accepts(&other),
-            );
+            accepted +=
+                usize::from(checksum.repaired(&other).is_some_and(|repaired| accepts(&repaired)) && !accepts(&other));
         }
     }
     accepted

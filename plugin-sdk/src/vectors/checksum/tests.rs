@@ -62,8 +62,5 @@ fn it_is_repaired_and_described_in_the_words_of_the_table() {
     assert_eq!(data, [1, 2, 3, 6]);
     assert!(sum.holds(&data) && sum.repaired(&data).is_none() && sum.repaired(&[7]).is_none());
     let crc = Checksum::all().find(|checksum| checksum.name == "crc16-modbus" && checksum.from == 2);
-    assert_eq!(
-        crc.map(|crc| crc.described(9)).as_deref(),
-        Some("crc16-modbus of bytes 2 to 6, little endian")
-    );
+    assert_eq!(crc.map(|crc| crc.described(9)).as_deref(), Some("crc16-modbus of bytes 2 to 6, little endian"));
 }

@@ -1,8 +1,12 @@
 //! Every slip that a newcomer made is told, with what would be right; every line that is there already is understood.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use super::check;
+use super::{Checked, Checker};
 use crate::Manifest;
+
+fn check(line: &str, manifest: &Manifest) -> Checked {
+    Checker::new(manifest).check(line)
+}
 
 fn manifest() -> Manifest {
     Manifest::new("breathe", "Breathe", "1.0.0").model("breathe-pf1", "PF-1", &["app"])
@@ -23,7 +27,7 @@ fn every_slip_is_told_with_what_would_be_right() {
     for (line, told) in [
         (
             observation(r#""flags": ["poor-signl"]"#),
-            "`expected.observations[0].flags[0]`: `poor-signl` is not known; did you mean `poor-signal`?",
+            "`expected.observations[0].flags[0]`: `poor-signl` is no registered flag; did you mean `poor-signal`",
         ),
         (
             observation(r#""record_key": "x""#),
@@ -31,7 +35,23 @@ fn every_slip_is_told_with_what_would_be_right() {
         ),
         (
             observation(r#""clock": "notset""#),
-            "`expected.observations[0].clock`: `notset` is not known; did you mean `not-set`?; known are: unknown, synchronised, not-set, fault",
+            "`expected.observations[0].clock`: `notset` is no registered clock state; did you mean `not-set`?",
+        ),
+        (
+            observation(r#""dataAbsentReason": "not-measured""#),
+            "`expected.observations[0].dataAbsentReason`: `not-measured` is no reason of absence",
+        ),
+        (
+            observation(r#""context": {"meal": "late"}"#),
+            "`expected.observations[0].context`: `late` is no value of the context meal; there are ",
+        ),
+        (
+            line(r#"{"outcome": "decoded", "observations": [{"kind": "peak-expiratory-flow", "value": 412, "unit": "l/min"}]}"#),
+            "`expected.observations[0].unit`: `l/min` is no unit of the platform's list; did you mean `L/min`?",
+        ),
+        (
+            line(r#"{"outcome": "decoded", "observations": [{"kind": "peak-expiratory-flow", "value": 412, "unit": "kg"}]}"#),
+            "`expected.observations[0].unit`: `kg` is no unit of peak-expiratory-flow, which is in L/min",
         ),
         (
             observation(r#""value": [412]"#),
@@ -43,7 +63,7 @@ fn every_slip_is_told_with_what_would_be_right() {
         ),
         (
             line(r#"{"outcome": "decoded", "facts": {"batery": "85 %"}}"#),
-            "`expected.facts`: `batery` is not known; did you mean `battery`?; known are: battery, battery-voltage, ",
+            "`expected.facts`: `batery` is no registered fact about the device; did you mean `battery`",
         ),
         (line(r#"{"outcome": "decoded", "facts": {"battery": 85}}"#), "`expected.facts.battery` is a text, or null for none, and not 85"),
         (
@@ -53,11 +73,11 @@ fn every_slip_is_told_with_what_would_be_right() {
         (line("{}"), "`expected.outcome` is missing: decoded, no-observation, reject, incomplete"),
         (
             line(r#"{"outcome": "decoded", "observations": [{"kind": "peak_flow", "value": 412}]}"#),
-            "`expected.observations[0].kind`: `peak_flow` is no registered kind",
+            "`expected.observations[0].kind`: `peak_flow` is no registered kind; did you mean `peak-expiratory-flow`?",
         ),
         (
             line(r#"{"outcome": "decoded", "observations": [{"kind": "body-wieght", "value": 412}]}"#),
-            "`expected.observations[0].kind`: `body-wieght` is no registered kind; did you mean `body-weight`?",
+            "`expected.observations[0].kind`: `body-wieght` is no registered kind; did you mean `body-weight`",
         ),
         (
             line(r#"{"outcome": "decoded", "observations": [{"value": 412}]}"#),
