@@ -105,7 +105,9 @@ pub fn byte_map(decoder: &Decoder, input: &Input) -> ByteMap {
 /// The input with other bytes in one frame.
 fn with_frame(input: &Input, index: usize, data: Vec<u8>) -> Input {
     let mut other = input.clone();
-    other.frames.get_mut(index).into_iter().for_each(|frame| frame.data = data);
+    if let Some(frame) = other.frames.get_mut(index) {
+        frame.data = data;
+    }
     other
 }
 
