@@ -327,7 +327,7 @@ fn meter(name: &str, table: &str) -> Arc<Decoder> {
 
 fn tried(decoder: &Arc<Decoder>, lines: &str) -> trial::Report {
     let files = [("meter.jsonl".to_owned(), lines.to_owned())];
-    trial::test(decoder, &Limits::default(), &files, Duration::from_secs(60), |_| {})
+    trial::test(decoder, &Limits::default(), &files, Duration::from_secs(5), |_| {})
 }
 
 const BLOW: &str = r#"{"id": "blow", "format": "meter", "payload_hex": "01 9c01 1f01 00 be", "expected": {"outcome": "decoded", "observations": [{"kind": "peak-expiratory-flow", "value": 412, "unit": "L/min", "flags": ["questionable"]}, {"kind": "forced-expiratory-volume-1s", "value": 2.87, "unit": "L"}]}}"#;
