@@ -375,8 +375,8 @@ fn what_a_vector_says_wrongly_is_told_with_its_line_and_in_peoples_words() {
         ),
         (
             "\"meter\"",
-            "\"metre\"",
-            "meter.jsonl, line 2: `format`: `metre` is no model of this decoder; did you mean `meter`?; its models are: meter",
+            "\"meters\"",
+            "meter.jsonl, line 2: `format`: `meters` is no model of this decoder; did you mean `meter`?; its models are: meter",
         ),
         (
             "\"decoded\"",
