@@ -59,7 +59,15 @@ fn every_slip_is_told_with_what_would_be_right() {
         ),
         (
             line(r#"{"outcome": "decoded", "battery": 3}"#),
-            "`expected.battery` is no member that is known; known are: outcome, accept, reason, message, observations, ",
+            "`expected.battery` is no member that is known; it is a fact about the device: `\"facts\": {\"battery\": …}`",
+        ),
+        (
+            line(r#"{"outcome": "decoded", "flags": []}"#),
+            "`expected.flags` is no member that is known; it is said of a reading: `expected.observations[0].flags`",
+        ),
+        (
+            line(r#"{"outcome": "decoded", "nonsense": 3}"#),
+            "`expected.nonsense` is no member that is known; known are: outcome, accept, reason, message, observations, ",
         ),
         (
             line(r#"{"outcome": "decoded", "facts": {"batery": "85 %"}}"#),

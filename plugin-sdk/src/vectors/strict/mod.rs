@@ -1,137 +1,15 @@
 //! What is wrong with a line of vectors before any decoder sees it: members that nobody knows, values of another type, words
 //! that are in no registry. An expectation that is not understood would pass whatever the decoder says.
 
+mod members;
+
+use members::{EXPECTED, LINE, Members, OBSERVATION, OUTCOMES, Shape};
 use registered_words::{Set, Words};
 use serde_json::{Map, Value as Json};
 
 use super::{Vector, details, names, words};
 use crate::Manifest;
 use crate::registry::nothing_reasons;
-
-/// What may be expected of a payload.
-const OUTCOMES: &[&str] = &["decoded", "no-observation", "reject", "incomplete"];
-/// What a member must be.
-#[derive(Clone, Copy)]
-enum Shape {
-    Text,
-    /// A text, or `null` for none.
-    TextOrNone,
-    Number,
-    /// A number, a text or a truth value.
-    Plain,
-    /// One of these.
-    Choice(&'static [&'static str]),
-    /// A list of these.
-    Choices(&'static [&'static str]),
-    /// A registered word.
-    Word(Set),
-    /// A list of registered words.
-    Words(Set),
-    /// An object whose names are registered words, and whose values are texts or `null`.
-    Pairs(Set),
-    /// An object with these members.
-    Object(Members),
-    /// A list of objects with these members.
-    Objects(Members),
-    /// Whatever the author likes, or what is checked elsewhere.
-    Free,
-}
-
-type Members = &'static [(&'static str, Shape)];
-
-/// A line.
-const LINE: Members = &[
-    ("id", Shape::Text),
-    ("format", Shape::Text),
-    ("channel", Shape::Text),
-    ("payload_hex", Shape::Free),
-    ("payload_json", Shape::Free),
-    ("context", Shape::Free),
-    ("expected", Shape::Object(EXPECTED)),
-    ("notes", Shape::Text),
-    // Where a collected line is from; `expected_from` decides whether readings of other kinds may come beside.
-    ("kind", Shape::Choice(&["positive", "negative", "quirk"])),
-    ("source", Shape::Text),
-    ("license", Shape::Text),
-    ("device", Shape::Text),
-    ("characteristic_or_vendor", Shape::Text),
-    ("provenance", Shape::Text),
-    ("found_in", Shape::Text),
-    ("expected_from", Shape::Choice(&["source", "spec"])),
-];
-
-const EXPECTED: Members = &[
-    ("outcome", Shape::Choice(OUTCOMES)),
-    ("accept", Shape::Choices(OUTCOMES)),
-    ("reason", Shape::Text),
-    ("message", Shape::Text),
-    ("observations", Shape::Objects(OBSERVATION)),
-    ("device_time_local", Shape::Text),
-    ("timestamp_unusable", Shape::Text),
-    ("warnings", Shape::Words(Set::Warning)),
-    ("facts", Shape::Pairs(Set::Fact)),
-    // Formats that are one number.
-    ("decimal", Shape::Text),
-    ("dataAbsentReason", Shape::Word(Set::AbsentReason)),
-    ("value", Shape::Plain),
-    ("special", Shape::Text),
-    // Raw fields and remarks.
-    ("fields", Shape::Free),
-    ("record_key_hint", Shape::Text),
-    ("status_hint", Shape::Text),
-];
-
-const OBSERVATION: Members = &[
-    ("kind", Shape::Text),
-    ("loinc", Shape::Text),
-    ("mdc", Shape::Plain),
-    ("value", Shape::Plain),
-    ("unit", Shape::Text),
-    ("comparator", Shape::Word(Set::Comparator)),
-    ("dataAbsentReason", Shape::Word(Set::AbsentReason)),
-    ("sampledData", Shape::Object(SAMPLES)),
-    ("components", Shape::Objects(COMPONENT)),
-    ("effective", Shape::Text),
-    ("effectivePeriod", Shape::Free),
-    ("device_time_local", Shape::Text),
-    ("offset_min", Shape::Number),
-    ("device", Shape::Text),
-    ("flags", Shape::Words(Set::Flag)),
-    ("clock", Shape::Word(Set::ClockState)),
-    ("recordKey", Shape::TextOrNone),
-    ("slot", Shape::TextOrNone),
-    ("bodySite", Shape::Word(Set::BodySite)),
-    ("method", Shape::Word(Set::Method)),
-    ("context", Shape::Pairs(Set::Context)),
-    ("deviceIdentity", Shape::Pairs(Set::Identity)),
-    // Remarks of collected lines.
-    ("modality", Shape::Text),
-    ("band", Shape::Text),
-    ("offset_s", Shape::Number),
-    ("trend", Shape::Number),
-];
-
-const COMPONENT: Members = &[
-    ("kind", Shape::Text),
-    ("loinc", Shape::Text),
-    ("mdc", Shape::Plain),
-    ("value", Shape::Plain),
-    ("unit", Shape::Text),
-    ("comparator", Shape::Word(Set::Comparator)),
-    ("dataAbsentReason", Shape::Word(Set::AbsentReason)),
-    ("sampledData", Shape::Object(SAMPLES)),
-];
-
-const SAMPLES: Members = &[
-    ("unit", Shape::Text),
-    ("origin", Shape::Text),
-    ("period", Shape::Text),
-    ("factor", Shape::Text),
-    ("lowerLimit", Shape::Text),
-    ("upperLimit", Shape::Text),
-    ("dimensions", Shape::Text),
-    ("data", Shape::Text),
-];
 
 /// A line that was read, and what is wrong with it.
 #[derive(Debug, Clone, Default)]
@@ -225,14 +103,28 @@ impl Walk<'_> {
             match known.iter().find(|(known, _)| known == name) {
                 Some((_, shape)) => self.shape(value, *shape, &place),
                 None => {
-                    let names: Vec<&str> = known.iter().map(|(name, _)| *name).collect();
-                    let meant = suggestion(name, names.iter().copied());
-                    // Where nothing is near, the whole list helps.
-                    let list =
-                        if meant.is_empty() { format!("; known are: {}", names.join(", ")) } else { String::new() };
-                    self.problems.push(format!("`{place}` is no member that is known{meant}{list}"));
+                    let more = self.instead(name, known);
+                    self.problems.push(format!("`{place}` is no member that is known{more}"));
                 }
             }
+        }
+    }
+
+    /// What may be meant by a name: a near one, one of another place, or else any that can stand here.
+    fn instead(&self, name: &str, known: Members) -> String {
+        let names = || known.iter().map(|(name, _)| *name);
+        let is_of = |members: Members| members.iter().any(|(member, _)| *member == name);
+        let nearest = suggestion(name, names());
+        if !nearest.is_empty() {
+            nearest
+        } else if is_of(OBSERVATION) {
+            format!("; it is said of a reading: `expected.observations[0].{name}`")
+        } else if is_of(EXPECTED) {
+            format!("; it is said of the whole payload: `expected.{name}`")
+        } else if self.words.is_some_and(|words| words.find(Set::Fact, name).is_some()) {
+            format!("; it is a fact about the device: `\"facts\": {{\"{name}\": …}}`")
+        } else {
+            format!("; known are: {}", names().collect::<Vec<_>>().join(", "))
         }
     }
 
@@ -307,24 +199,6 @@ impl Walk<'_> {
     }
 }
 
-impl Shape {
-    /// What it asks for, in words.
-    fn wanted(self) -> String {
-        match self {
-            Self::Text => "a text".to_owned(),
-            Self::TextOrNone => "a text, or null for none".to_owned(),
-            Self::Number => "a number".to_owned(),
-            Self::Plain => "a number, a text, true or false".to_owned(),
-            Self::Choice(known) => format!("one of {}", known.join(", ")),
-            Self::Word(set) => format!("a {}", set.of_one()),
-            Self::Choices(_) | Self::Words(_) => "a list of words".to_owned(),
-            Self::Pairs(_) | Self::Object(_) => "an object".to_owned(),
-            Self::Objects(_) => "a list of objects".to_owned(),
-            Self::Free => "anything".to_owned(),
-        }
-    }
-}
-
 fn suggestion<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> String {
     words::nearest(word, known).map(|meant| format!("; did you mean `{meant}`?")).unwrap_or_default()
 }
@@ -371,7 +245,7 @@ fn contradictions(expected: &Map<String, Json>, problems: &mut Vec<String>, noti
 /// Every name that a member can have.
 #[cfg(test)]
 pub(super) fn every_member() -> Vec<&'static str> {
-    let tables = [LINE, EXPECTED, OBSERVATION, COMPONENT, SAMPLES];
+    let tables = [LINE, EXPECTED, OBSERVATION, members::COMPONENT, members::SAMPLES];
     tables.into_iter().flatten().map(|(name, _)| *name).collect()
 }
 
