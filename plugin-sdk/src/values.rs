@@ -85,7 +85,7 @@ fn name(kind: &str, codings: &[Coding]) -> String {
     }
 }
 
-fn value_text(value: &Value) -> Option<String> {
+pub(crate) fn value_text(value: &Value) -> Option<String> {
     Some(match value {
         Value::None => return None,
         Value::Quantity(quantity) => match &quantity.comparator {

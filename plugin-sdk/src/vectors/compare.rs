@@ -6,7 +6,8 @@ use serde_json::Value as Json;
 
 use super::Vector;
 use super::codes::loinc_of_value;
-use crate::{Decimal, Decoded, DeviceTime, Outcome, Reading, SampledData, Timestamp, Value};
+use super::{details, names, words};
+use crate::{Decimal, Decoded, DeviceTime, Outcome, Reading, SampledData, Timestamp, Value, value_lines};
 
 /// Conversions between the unit of a device and that of an expectation: from, to, multiply, divide, tolerance in 10^-12.
 const CONVERSIONS: &[(&str, &str, i128, i128, i128)] = &[
@@ -28,14 +29,19 @@ pub(super) fn differences(vector: &Vector, outcome: &Outcome, host_warnings: &[S
     let first = text(expected, "outcome");
     if !list(expected, "accept").iter().filter_map(Json::as_str).chain([first]).any(|accepted| accepted == name) {
         let why = match outcome {
-            Outcome::Error(error) => error.message.as_str(),
-            _ => "",
+            Outcome::Error(error) => format!(": {}", error.message),
+            Outcome::Nothing(nothing) => format!(": {}: {}", nothing.reason, nothing.message),
+            Outcome::Incomplete(incomplete) => format!(": {}", incomplete.reason),
+            Outcome::Readings(_) => format!(": {}", words::listed(value_lines(outcome).iter().map(String::as_str))),
         };
-        return vec![format!("expected {first}, and got {name} {why}")];
+        return vec![format!("expected {first}, and got {name}{}", why.trim_end_matches([':', ' ']))];
     }
+    let mut found = Vec::new();
     match outcome {
+        Outcome::Nothing(nothing) => details::compare_nothing(expected, nothing, &mut found),
+        Outcome::Error(error) => details::compare_error(expected, error, &mut found),
         Outcome::Readings(decoded) if first == "decoded" => {
-            let mut found = Vec::new();
+            details::compare_facts(expected, &decoded.facts, &mut found);
             if is_number(expected) {
                 compare_number(expected, decoded, &mut found);
                 return found;
@@ -46,10 +52,10 @@ pub(super) fn differences(vector: &Vector, outcome: &Outcome, host_warnings: &[S
             }
             compare_fields(expected, decoded, &mut found);
             compare_warnings(expected, decoded, host_warnings, &mut found);
-            found
         }
-        _ => Vec::new(),
+        Outcome::Readings(_) | Outcome::Incomplete(_) => {}
     }
+    found
 }
 
 fn text<'a>(value: &'a Json, name: &str) -> &'a str {
@@ -78,7 +84,9 @@ fn compare_number(expected: &Json, decoded: &Decoded, found: &mut Vec<String>) {
         _ => false,
     };
     if !agrees {
-        found.push(format!("expected {expected}, and got {got:?}"));
+        let wanted = [text(expected, "decimal"), text(expected, "dataAbsentReason")].join("");
+        let got = got.map_or_else(|| format!("{} readings", decoded.readings.len()), words::of_value);
+        found.push(format!("expected {wanted}, and got {got}"));
     }
 }
 
@@ -90,33 +98,58 @@ fn compare_observations(vector: &Vector, decoded: &Decoded, found: &mut Vec<Stri
     let observations = list(&vector.expected, "observations");
     let mut readings: Vec<&Reading> = decoded.readings.iter().collect();
     if vector.headline && readings.len() > observations.len() {
-        let named: BTreeSet<&str> = observations.iter().map(|observation| text(observation, "loinc")).collect();
-        readings.retain(|reading| named.contains(code_of(reading)));
+        let is_named = |reading: &&Reading| {
+            let codes = (reading.kind.as_str(), code_of(reading));
+            observations.iter().any(|observation| misnamed(observation, codes).is_none())
+        };
+        readings.retain(is_named);
     }
     if observations.len() != readings.len() {
-        found.push(format!("expected {} observations, and got {}", observations.len(), readings.len()));
+        let lines: Vec<String> = readings.iter().map(|reading| reading_line(reading)).collect();
+        let got = words::listed(lines.iter().map(String::as_str));
+        found.push(format!("expected {} observations, and got {}: {got}", observations.len(), readings.len()));
         return;
     }
     for (observation, reading) in observations.iter().zip(readings) {
         let code = code_of(reading);
-        compare_value(observation, code, &reading.value, found);
+        compare_value(observation, (&reading.kind, code), &reading.value, found);
         let parts = list(observation, "components");
         if parts.len() != reading.components.len() {
-            found.push(format!("{}: expected {} components", reading.kind, parts.len()));
+            let got = reading.components.len();
+            found.push(format!("{}: expected {} components, and got {got}", reading.kind, parts.len()));
         }
         for (part, component) in parts.iter().zip(&reading.components) {
             let code = loinc_of_value(&component.kind, &component.codings, &component.value);
-            compare_value(part, code, &component.value, found);
+            compare_value(part, (&component.kind, code), &component.value, found);
         }
+        details::compare_reading(observation, reading, found);
         compare_moment(observation, reading, found);
     }
 }
 
-fn compare_value(expected: &Json, code: &str, value: &Value, found: &mut Vec<String>) {
-    let wanted = text(expected, "loinc");
-    if wanted != code {
-        found.push(format!("expected LOINC {wanted}, and got {code}"));
+/// A reading in a few words: its kind and value, or those of its parts.
+fn reading_line(reading: &Reading) -> String {
+    value_lines(&reading.clone().into()).join(", ")
+}
+
+/// What is wrong with kind and code of a reading or component; nothing where they are what is named. The kind, the LOINC
+/// code or both may be named.
+fn misnamed(expected: &Json, (kind, code): (&str, &str)) -> Option<String> {
+    let (wanted_kind, wanted_code) = (text(expected, "kind"), text(expected, "loinc"));
+    let meant = names::meant(wanted_kind);
+    if !kind.is_empty() && !meant.is_empty() && !meant.contains(&kind) {
+        return Some(format!("expected {wanted_kind}, and got {kind}"));
     }
+    // Without either name, or with one that means nothing here, it is a thing without a code.
+    let named_by_kind = wanted_code.is_empty() && !meant.is_empty() && !kind.is_empty();
+    (wanted_code != code && !named_by_kind).then(|| match wanted_code {
+        "" if wanted_kind.is_empty() => format!("expected neither kind nor LOINC, and got {kind}"),
+        _ => format!("expected LOINC {wanted_code}, and got {code} ({kind})"),
+    })
+}
+
+fn compare_value(expected: &Json, named: (&str, &str), value: &Value, found: &mut Vec<String>) {
+    found.extend(misnamed(expected, named));
     let agrees = match value {
         Value::None => expected.get("value").is_none() && expected.get("dataAbsentReason").is_none(),
         Value::Absent(reason) => text(expected, "dataAbsentReason") == reason && expected.get("value").is_none(),
@@ -131,7 +164,8 @@ fn compare_value(expected: &Json, code: &str, value: &Value, found: &mut Vec<Str
         Value::Sampled(sampled) => expected.get("sampledData").is_some_and(|wanted| is_wave(wanted, sampled)),
     };
     if !agrees {
-        found.push(format!("expected {expected}, and got {value:?}"));
+        let (kind, wanted, got) = (named.0, words::of_expected(expected), words::of_value(value));
+        found.push(format!("{kind}: expected {wanted}, and got {got}").trim_start_matches(": ").to_owned());
     }
 }
 
@@ -184,7 +218,7 @@ fn compare_moment(expected: &Json, reading: &Reading, found: &mut Vec<String>) {
             DeviceTime::None | DeviceTime::BeforeCapture(_) => false,
         };
         if !wanted.is_empty() && !agrees {
-            found.push(format!("{}: expected the time {wanted}, and got {time:?}", reading.kind));
+            found.push(format!("{}: expected the time {wanted}, and got {}", reading.kind, words::of_time(time)));
         }
     };
     check(text(expected, "effective"), &reading.time);
@@ -209,7 +243,12 @@ fn compare_offsets(vector: &Vector, decoded: &Decoded, found: &mut Vec<String>) 
         let Some(offset) = observation.get("offset_min").and_then(Json::as_i64) else { return false };
         let wanted = start.plus_ms(offset * 60_000).ok().map(Timestamp::device_time);
         if wanted.as_ref() != Some(&reading.time) {
-            found.push(format!("{}: expected the time {wanted:?}, and got {:?}", reading.kind, reading.time));
+            let wanted = wanted.as_ref().map_or_else(|| "none".to_owned(), words::of_time);
+            found.push(format!(
+                "{}: expected the time {wanted}, and got {}",
+                reading.kind,
+                words::of_time(&reading.time)
+            ));
         }
     }
     true
@@ -237,7 +276,9 @@ fn compare_times(expected: &Json, decoded: &Decoded, found: &mut Vec<String>) {
             DeviceTime::Zoned(_) | DeviceTime::BeforeCapture(_) => !known,
         };
         if !agrees && !fixed {
-            found.push(format!("{}: expected the local time {wanted:?}, and got {:?}", reading.kind, reading.time));
+            let wanted = if known { wanted } else { "none" };
+            let got = words::of_time(&reading.time);
+            found.push(format!("{}: expected the local time {wanted}, and got {got}", reading.kind));
         }
         let state = reading.clock_state.as_str();
         if expected.get("timestamp_unusable").is_some() && !["not-set", "fault"].contains(&state) {
@@ -257,10 +298,13 @@ fn compare_fields(expected: &Json, decoded: &Decoded, found: &mut Vec<String>) {
     for reading in &decoded.readings {
         let flags: BTreeSet<&str> = reading.flags.iter().map(String::as_str).collect();
         if !named.is_empty() && flags != wanted {
-            found.push(format!("{}: expected the flags {wanted:?}, and got {flags:?}", reading.kind));
+            let (wanted, got) = (words::listed(wanted.iter().copied()), words::listed(flags));
+            found.push(format!("{}: expected the flags {wanted}, and got {got}", reading.kind));
         }
         if fields.get("user_id").is_some() && reading.user_slot != slot {
-            found.push(format!("{}: expected the slot {slot:?}, and got {:?}", reading.kind, reading.user_slot));
+            let or_none = |slot: &Option<String>| slot.clone().unwrap_or_else(|| "none".to_owned());
+            let (wanted, got) = (or_none(&slot), or_none(&reading.user_slot));
+            found.push(format!("{}: expected the slot {wanted}, and got {got}", reading.kind));
         }
     }
 }
@@ -271,6 +315,6 @@ fn compare_warnings(expected: &Json, decoded: &Decoded, host_warnings: &[String]
     let wanted: BTreeSet<&str> = named.filter(|warning| !is_hosts(warning)).collect();
     let got: BTreeSet<&str> = decoded.warnings.iter().map(|warning| warning.code.as_str()).collect();
     if wanted != got {
-        found.push(format!("expected the warnings {wanted:?}, and got {got:?}"));
+        found.push(format!("expected the warnings {}, and got {}", words::listed(wanted), words::listed(got)));
     }
 }

@@ -9,6 +9,7 @@
 //! own code; channel 0 is the empty one. What is missing at the end is empty.
 
 use super::Vector;
+use super::learnt::Checksums;
 use super::subject::{Subject, Verdict};
 use crate::{Frame, Input, NameValue};
 
@@ -112,23 +113,28 @@ impl Subject {
         seeds.len() + mutations
     }
 
-    /// Judges changed seeds until `go_on` says no, the same in every run; gives how many were judged, and what is wrong with
-    /// the first that is.
+    /// Judges changed seeds until `go_on` says no, the same in every run; gives how many were judged, how many of them a
+    /// second time with the check sums of their frames made right, and what is wrong with the first that is.
     pub fn try_random_changes(
         &self,
         seeds: &[(String, Vec<u8>)],
+        checksums: &Checksums,
         mut go_on: impl FnMut(usize) -> bool,
-    ) -> (usize, Option<(Input, Vec<String>)>) {
+    ) -> (usize, usize, Option<(Input, Vec<String>)>) {
         let mut noise = Noise(0x9E37_79B9_7F4A_7C15);
-        let mut judged = 0;
+        let (mut judged, mut repaired) = (0, 0);
         while !seeds.is_empty() && go_on(judged) {
             let input = self.input_of(&noise.mutated(seeds));
+            let right = checksums.repaired(&input);
             judged += 1;
-            if let Err(problems) = self.judge_twice(&input) {
-                return (judged, Some((input, problems)));
+            repaired += usize::from(right.is_some());
+            for input in [Some(input), right].into_iter().flatten() {
+                if let Err(problems) = self.judge_twice(&input) {
+                    return (judged, repaired, Some((input, problems)));
+                }
             }
         }
-        (judged, None)
+        (judged, repaired, None)
     }
 
     /// The empty channel, and every one that a model declares.

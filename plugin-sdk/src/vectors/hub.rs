@@ -108,12 +108,13 @@ impl<D: HubDecoder> HubRunner<D> {
             problems.push("there are no vectors".to_owned());
         }
         let subject = Subject::hub::<D>();
-        for vector in &self.vectors {
-            let input = vector.input(&vector.format, "");
+        let inputs: Vec<Input> = self.vectors.iter().map(|vector| vector.input(&vector.format, "")).collect();
+        let checksums = subject.checksums(&inputs);
+        for (vector, input) in self.vectors.iter().zip(inputs) {
             let outcome = split::<D>(&input);
             let mut found = self.differences(vector, &outcome);
             found.extend(subject.judge_twice(&input).err().into_iter().flatten());
-            found.extend(mutate::try_all(&subject, &input, Depth::Full).1);
+            found.extend(mutate::try_all(&subject, &input, &checksums, Depth::Full).problems);
             problems.extend(found.into_iter().map(|problem| format!("{}: {problem}", vector.id)));
         }
         problems

@@ -14,29 +14,42 @@
 //! Runner::<Scale>::new().file("vectors/acme-scale.jsonl").assert_all();
 //! ```
 //!
-//! What is compared: the outcome, the observations (LOINC, value, unit, comparator, reason of absence, components, in
-//! their order, none missing and none too many), the device's time, the flags and the user slot that `fields` name, and
-//! the warnings. What is not: other raw `fields`, and the warnings that the host computes ([`HOST_WARNINGS`]).
+//! `docs/vectors.md` has every member of a line. What is compared: the outcome and its reason, the observations (kind or LOINC,
+//! value, unit, comparator, reason of absence, components, in their order, none missing and none too many; flags, clock, key,
+//! slot, place and method where they are named), the device's time, the facts that are named, and the warnings. What is not: other raw
+//! `fields`, and the warnings that the host computes ([`HOST_WARNINGS`]).
 
+pub mod checksum;
 mod codes;
 mod compare;
+mod details;
 mod edit;
 mod fuzz;
 mod hub;
+mod learnt;
 mod line;
 mod mutate;
+mod names;
+#[cfg(test)]
+mod page;
 mod ranges;
+mod strict;
 mod subject;
+mod tally;
 mod waves;
+mod words;
 
 use std::fs;
 use std::marker::PhantomData;
 use std::path::Path;
 
 pub use hub::{HubRunner, hub_example_problems};
+pub use learnt::Checksums;
 pub use line::Vector;
-pub use mutate::Tally;
+pub use mutate::Changed;
+pub use strict::{Checked, Checker};
 pub use subject::{Answer, Subject, Verdict};
+pub use tally::Tally;
 
 use crate::registry::warnings;
 use crate::{Decoder, Input, Outcome, outcome_name, value_lines, violations};
@@ -138,15 +151,20 @@ impl<D: Decoder> Runner<D> {
         let subject = Subject::device::<D>();
         // Under another model's name or on a channel the same bytes meet the same code: flags are tried once.
         let depth = if self.model.is_none() && self.channel.is_empty() { Depth::Full } else { Depth::Quick };
-        for vector in &self.vectors {
-            let input = vector.input(self.model.as_deref().unwrap_or(&vector.format), &self.channel);
+        let inputs = self.vectors.iter().map(|vector| self.input(vector)).collect::<Vec<_>>();
+        let checksums = subject.checksums(&inputs);
+        for (vector, input) in self.vectors.iter().zip(inputs) {
             let outcome = run::<D>(&input);
             let mut found = compare::differences(vector, &outcome, &self.host_warnings);
             found.extend(subject.judge_twice(&input).err().into_iter().flatten());
-            found.extend(mutate::try_all(&subject, &input, depth).1);
+            found.extend(mutate::try_all(&subject, &input, &checksums, depth).problems);
             problems.extend(found.into_iter().map(|problem| format!("{}: {problem}", vector.id)));
         }
         problems
+    }
+
+    fn input(&self, vector: &Vector) -> Input {
+        vector.input(self.model.as_deref().unwrap_or(&vector.format), &self.channel)
     }
 
     /// For a test: fails with everything that is wrong.

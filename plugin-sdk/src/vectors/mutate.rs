@@ -3,8 +3,11 @@
 
 use std::collections::BTreeSet;
 
+use super::checksum::Checksum;
 use super::edit;
+use super::learnt::{Checksums, is_refused};
 use super::subject::{Answer, Subject, Verdict};
+use super::tally::{Problems, Sort, Tally};
 use super::waves;
 use crate::{Input, SampledData};
 
@@ -25,73 +28,27 @@ pub(super) enum Depth {
     Full,
 }
 
-/// What was tried, and what it came to.
+/// What came of the changes of a payload.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Tally {
-    /// Lines of the vectors.
-    pub lines: usize,
-    /// Those of them that decode to readings.
-    pub positive: usize,
-    /// Payloads cut short, at every byte of every frame, and whole frames left out.
-    pub truncations: usize,
-    /// Payloads with one bit flipped.
-    pub flips: usize,
-    /// Payloads with another byte in any place, with every first byte in front of every length, with every first word of flags.
-    pub flags: usize,
-    /// JSON payloads with a field left out, or another value in it.
-    pub edits: usize,
-    /// Answers: an error.
-    pub refused: usize,
-    /// Answers: nothing to store.
-    pub nothing: usize,
-    /// Answers: absent with the reason.
-    pub absent: usize,
-    /// Answers: outside the hard range, which the host holds.
-    pub held: usize,
-    /// Answers: with a flag or a warning.
-    pub flagged: usize,
-    /// Answers: inside the hard range, without a flag.
-    pub plausible: usize,
-}
-
-impl Tally {
-    /// How many payloads were judged.
-    #[must_use]
-    pub const fn judged(&self) -> usize {
-        self.truncations + self.flips + self.flags + self.edits
-    }
-
-    /// Adds another's counts.
-    pub fn add(&mut self, other: &Self) {
-        self.lines += other.lines;
-        self.positive += other.positive;
-        self.truncations += other.truncations;
-        self.flips += other.flips;
-        self.flags += other.flags;
-        self.edits += other.edits;
-        self.refused += other.refused;
-        self.nothing += other.nothing;
-        self.absent += other.absent;
-        self.held += other.held;
-        self.flagged += other.flagged;
-        self.plausible += other.plausible;
-    }
-
-    fn of(&mut self, verdict: Verdict) -> &mut usize {
-        match verdict {
-            Verdict::Refused => &mut self.refused,
-            Verdict::Nothing => &mut self.nothing,
-            Verdict::Absent => &mut self.absent,
-            Verdict::Held => &mut self.held,
-            Verdict::Flagged => &mut self.flagged,
-            Verdict::Plausible => &mut self.plausible,
-        }
-    }
+pub struct Changed {
+    /// The changed payloads as they are.
+    pub tally: Tally,
+    /// The same with the check sum made right again, where the payload has one and the change made it wrong.
+    pub repaired: Tally,
+    /// Whether the decoder accepts the payload as it is.
+    pub is_accepted: bool,
+    /// What the flipped bits alone came to: refused, and all.
+    pub flips: (usize, usize),
+    /// What is wrong, a sentence each: the first payload that shows it, and how many more do.
+    pub problems: Vec<String>,
+    /// What a person should look at.
+    pub notices: Vec<String>,
 }
 
 /// Tries one line's payload: counts and problems.
-pub(super) fn try_all(subject: &Subject, input: &Input, depth: Depth) -> (Tally, Vec<String>) {
+pub(super) fn try_all(subject: &Subject, input: &Input, checksums: &Checksums, depth: Depth) -> Changed {
     let answer = subject.answer(input).ok();
+    let refused = answer.as_ref().is_none_or(is_refused);
     let told = answer.as_ref().map(Answer::lines).unwrap_or_default();
     let waves = answer.as_ref().map(waves::waves).unwrap_or_default();
     let mut trial = Trial {
@@ -99,12 +56,21 @@ pub(super) fn try_all(subject: &Subject, input: &Input, depth: Depth) -> (Tally,
         input,
         told: told.into_iter().collect(),
         waves,
+        checksums: input
+            .frames
+            .iter()
+            .map(|frame| checksums.of(&input.model, &frame.data, refused).filter(|_| !is_json(&frame.data)))
+            .collect(),
         tally: Tally { lines: 1, ..Tally::default() },
-        problems: Vec::new(),
+        repaired: Tally::default(),
+        problems: Problems::default(),
+        notices: Problems::default(),
     };
     trial.tally.positive = usize::from(!trial.told.is_empty());
     trial.truncations();
+    let before = trial.tally.refused;
     trial.flips();
+    let flips = (trial.tally.refused - before, trial.tally.flips);
     trial.edits();
     if depth == Depth::Full {
         trial.every_byte();
@@ -113,7 +79,14 @@ pub(super) fn try_all(subject: &Subject, input: &Input, depth: Depth) -> (Tally,
             trial.every_first_word();
         }
     }
-    (trial.tally, trial.problems)
+    Changed {
+        tally: trial.tally,
+        repaired: trial.repaired,
+        is_accepted: !refused,
+        flips,
+        problems: trial.problems.told(),
+        notices: trial.notices.told(),
+    }
 }
 
 /// What a changed payload has lost: it must not say what the whole does not say.
@@ -134,23 +107,61 @@ struct Trial<'a> {
     told: BTreeSet<String>,
     /// Its waveforms.
     waves: Vec<SampledData>,
+    /// The check sum of each frame.
+    checksums: Vec<Option<Checksum>>,
     tally: Tally,
-    problems: Vec<String>,
+    repaired: Tally,
+    problems: Problems,
+    notices: Problems,
 }
 
 impl Trial<'_> {
+    /// Judges a payload with other bytes in one frame, as it is, and again with its check sum made right.
+    fn attempt(&mut self, index: usize, data: Vec<u8>, sort: Sort, loss: Loss, what: impl Fn() -> String) {
+        let repaired = self.checksums.get(index).copied().flatten().and_then(|checksum| checksum.repaired(&data));
+        let is_new =
+            |data: &Vec<u8>| self.input.frames.get(index).is_some_and(|frame| frame.data.as_slice() != data.as_slice());
+        let repaired = repaired.filter(is_new);
+        self.attempt_one(&self.with(index, data), sort, loss, &what);
+        if let Some(data) = repaired {
+            *self.repaired.of_sort(sort) += 1;
+            self.attempt_repaired(&self.with(index, data), loss, || {
+                format!("{}, with the checksum made right again", what())
+            });
+        }
+    }
+
     /// Judges one changed payload. A payload that lost something must not say what the whole does not say.
-    fn attempt(&mut self, changed: &Input, loss: Loss, what: impl FnOnce() -> String) {
+    fn attempt_one(&mut self, changed: &Input, sort: Sort, loss: Loss, what: &impl Fn() -> String) {
+        *self.tally.of_sort(sort) += 1;
+        let (verdict, problems, said) = self.judged(changed, loss);
+        verdict.into_iter().for_each(|verdict| *self.tally.of(verdict) += 1);
+        for problem in problems.into_iter().chain(said) {
+            self.problems.add(problem, &what());
+        }
+    }
+
+    /// Judges one changed payload whose check sum is right. A shorter payload with its own check sum was not cut on the way:
+    /// some device may mean it so, and it may say other things. That is told, and is no fault.
+    fn attempt_repaired(&mut self, changed: &Input, loss: Loss, what: impl Fn() -> String) {
+        let (verdict, problems, said) = self.judged(changed, loss);
+        verdict.into_iter().for_each(|verdict| *self.repaired.of(verdict) += 1);
+        problems.into_iter().for_each(|problem| self.problems.add(problem, &what()));
+        if said.is_some() {
+            let notice = "says what the whole does not say: is the length checked?";
+            self.notices.add(notice.to_owned(), &what());
+        }
+    }
+
+    /// What an answer comes to, what is wrong with it, and what it says that the whole does not say.
+    fn judged(&self, changed: &Input, loss: Loss) -> (Option<Verdict>, Vec<String>, Option<String>) {
         let answer = match self.subject.answer(changed) {
             Ok(answer) => answer,
-            Err(problem) => return self.problems.push(format!("{}: {problem}", what())),
+            Err(problem) => return (None, vec![problem], None),
         };
-        let mut problems = match self.subject.judge_answer(changed, &answer) {
-            Ok(verdict) => {
-                *self.tally.of(verdict) += 1;
-                Vec::new()
-            }
-            Err(problems) => problems,
+        let (verdict, problems) = match self.subject.judge_answer(changed, &answer) {
+            Ok(verdict) => (Some(verdict), Vec::new()),
+            Err(problems) => (None, problems),
         };
         // A waveform's line says how many samples there are, and what is left of one has fewer: the samples are compared.
         let is_stretch =
@@ -167,13 +178,9 @@ impl Trial<'_> {
         };
         // What the whole does not say because it is refused, its beginning may say.
         let lines: Vec<String> = answer.lines().into_iter().filter(is_false).collect();
-        if !lines.is_empty() && !self.told.is_empty() {
-            problems.push(format!("says {lines:?}, which the whole does not say"));
-        }
-        if !problems.is_empty() {
-            let what = what();
-            self.problems.extend(problems.into_iter().map(|problem| format!("{what}: {problem}")));
-        }
+        let says = (!lines.is_empty() && !self.told.is_empty())
+            .then(|| format!("says `{}`, which the whole does not say", lines.join("`, `")));
+        (verdict, problems, says)
     }
 
     fn has_wave(&self, part: &SampledData) -> bool {
@@ -194,15 +201,14 @@ impl Trial<'_> {
         for (index, frame) in self.input.frames.iter().enumerate() {
             for length in 0..frame.data.len() {
                 let data = frame.data.get(..length).unwrap_or_default().to_vec();
-                let changed = self.with(index, data);
-                self.tally.truncations += 1;
-                self.attempt(&changed, Loss::Bytes, || format!("frame {index} cut to {length} bytes"));
+                self.attempt(index, data, Sort::Truncation, Loss::Bytes, || {
+                    format!("frame {index} cut to {length} bytes")
+                });
             }
             if self.input.frames.len() > 1 {
                 let mut changed = self.input.clone();
                 changed.frames.remove(index);
-                self.tally.truncations += 1;
-                self.attempt(&changed, Loss::Bytes, || format!("without frame {index}"));
+                self.attempt_one(&changed, Sort::Truncation, Loss::Bytes, &|| format!("without frame {index}"));
             }
         }
     }
@@ -215,9 +221,7 @@ impl Trial<'_> {
                     if let Some(byte) = data.get_mut(position) {
                         *byte ^= 1 << bit;
                     }
-                    let changed = self.with(index, data);
-                    self.tally.flips += 1;
-                    self.attempt(&changed, Loss::Nothing, || {
+                    self.attempt(index, data, Sort::Flip, Loss::Nothing, || {
                         format!("frame {index}, byte {position}, bit {bit} flipped")
                     });
                 }
@@ -228,10 +232,8 @@ impl Trial<'_> {
     fn edits(&mut self) {
         for (index, frame) in self.input.frames.iter().enumerate() {
             for edit in edit::edits(&frame.data) {
-                let changed = self.with(index, edit.data);
-                self.tally.edits += 1;
                 let loss = if edit.lost { Loss::Field } else { Loss::Nothing };
-                self.attempt(&changed, loss, || edit.what);
+                self.attempt(index, edit.data, Sort::Edit, loss, || edit.what.clone());
             }
         }
     }
@@ -248,9 +250,9 @@ impl Trial<'_> {
                     if let Some(byte) = data.get_mut(position) {
                         *byte = value;
                     }
-                    let changed = self.with(index, data);
-                    self.tally.flags += 1;
-                    self.attempt(&changed, Loss::Nothing, || format!("frame {index}, byte {position} is {value:#04x}"));
+                    self.attempt(index, data, Sort::Flags, Loss::Nothing, || {
+                        format!("frame {index}, byte {position} is {value:#04x}")
+                    });
                 }
             }
         }
@@ -260,9 +262,9 @@ impl Trial<'_> {
         for (index, frame) in self.input.frames.iter().enumerate() {
             for word in 0..=u16::MAX {
                 let data = word.to_le_bytes().into_iter().chain(frame.data.iter().skip(2).copied()).collect();
-                let changed = self.with(index, data);
-                self.tally.flags += 1;
-                self.attempt(&changed, Loss::Nothing, || format!("frame {index}, first word {word:#06x}"));
+                self.attempt(index, data, Sort::Flags, Loss::Nothing, || {
+                    format!("frame {index}, first word {word:#06x}")
+                });
             }
         }
     }
@@ -280,9 +282,7 @@ impl Trial<'_> {
             for value in 0..=u8::MAX {
                 for length in 0..rest.len() + LONGER {
                     let data = core::iter::once(value).chain(rest.iter().copied().cycle().take(length)).collect();
-                    let changed = self.with(index, data);
-                    self.tally.flags += 1;
-                    self.attempt(&changed, Loss::Nothing, || {
+                    self.attempt(index, data, Sort::Flags, Loss::Nothing, || {
                         format!("frame {index}, first byte {value:#04x}, {} bytes", length + 1)
                     });
                 }
@@ -297,6 +297,6 @@ fn number(line: &str) -> &str {
     value.trim_start_matches(['<', '>', '=', ' '])
 }
 
-fn is_json(data: &[u8]) -> bool {
+pub(super) fn is_json(data: &[u8]) -> bool {
     matches!(data.first(), Some(b'{' | b'['))
 }

@@ -4,7 +4,8 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::compare;
-use super::mutate::{self, Depth, Tally};
+use super::learnt::Checksums;
+use super::mutate::{self, Changed, Depth};
 use super::ranges::{Place, Ranges};
 use super::{HOST_WARNINGS, Vector};
 use crate::{
@@ -37,9 +38,9 @@ pub enum Verdict {
     Nothing,
     /// Readings without any number: each says why.
     Absent,
-    /// Numbers inside the hard ranges of their kinds, without flag or warning.
+    /// Numbers inside the usual ranges of their kinds, without flag or warning.
     Plausible,
-    /// Numbers with a flag or a warning that people see.
+    /// Numbers with a flag or a warning that people see, of the decoder or (outside the usual range) of the host.
     Flagged,
     /// A number outside the hard range of its kind: the host holds it, and shows it to nobody before a person has judged it.
     Held,
@@ -123,16 +124,29 @@ impl Subject {
         self.judge_answer(input, &answer)
     }
 
-    /// Tries every change of a line's payload: what was tried and what it came to, and everything that is wrong.
+    /// Tries every change of a line's payload: what was tried and what it came to, and everything that is wrong. With
+    /// [`Subject::checksums`], what a check sum catches is tried a second time with the check sum made right again.
     #[must_use]
-    pub fn try_changes(&self, input: &Input) -> (Tally, Vec<String>) {
-        mutate::try_all(self, input, Depth::Full)
+    pub fn try_changes(&self, input: &Input, checksums: &Checksums) -> Changed {
+        mutate::try_all(self, input, checksums, Depth::Full)
     }
 
     /// The quick part of [`Subject::try_changes`]: truncations, flipped bits, edited fields.
     #[must_use]
-    pub fn try_quick_changes(&self, input: &Input) -> (Tally, Vec<String>) {
-        mutate::try_all(self, input, Depth::Quick)
+    pub fn try_quick_changes(&self, input: &Input, checksums: &Checksums) -> Changed {
+        mutate::try_all(self, input, checksums, Depth::Quick)
+    }
+
+    /// What a person should look at in what the decoder says of a payload: values that the host would call implausible.
+    #[must_use]
+    pub fn notices(&self, input: &Input) -> Vec<String> {
+        let Ok(answer) = self.answer(input) else { return Vec::new() };
+        let readings = answer.decoded().into_iter().flat_map(|decoded| &decoded.readings);
+        let values = readings.flat_map(|reading| {
+            let parts = reading.components.iter().map(|Component { kind, value, .. }| (kind, value));
+            core::iter::once((&reading.kind, &reading.value)).chain(parts)
+        });
+        values.filter_map(|(kind, value)| self.ranges.notice(kind, value)).collect()
     }
 
     /// What is wrong with the answer to a line of vectors, as this model: its outcome and values are compared with what the
@@ -178,6 +192,7 @@ impl Subject {
             verdict = verdict.max(match self.ranges.place(kind, value)? {
                 None => Verdict::Absent,
                 Some(Place::Outside) => Verdict::Held,
+                Some(Place::Unusual) => Verdict::Flagged,
                 Some(Place::Inside) if warned || !reading.flags.is_empty() => Verdict::Flagged,
                 Some(Place::Inside) => Verdict::Plausible,
             });

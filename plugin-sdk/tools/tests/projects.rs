@@ -38,7 +38,9 @@ fn registry() -> Registry {
     use afferent_plugin_sdk::registry;
     Registry {
         kinds: words(registry::kinds::ALL).into_iter().collect(),
-        units: words(&["kg", "[lb_av]", "%", "mm[Hg]", "kPa", "/min", "Cel", "[degF]"]).into_iter().collect(),
+        units: words(&["kg", "[lb_av]", "%", "mm[Hg]", "kPa", "/min", "Cel", "[degF]", "L/min", "L", "mL"])
+            .into_iter()
+            .collect(),
         flags: words(registry::flags::ALL).into_iter().collect(),
         warnings: words(registry::warnings::ALL).into_iter().collect(),
         reasons: words(registry::nothing_reasons::ALL).into_iter().collect(),
@@ -69,7 +71,8 @@ fn passes(directory: &Path, name: &str, seconds: u64) -> trial::Report {
     let report =
         trial::test(&decoder, &Limits::default(), &vectors(directory, name), Duration::from_secs(seconds), |_| {});
     assert!(report.passed(), "{:#?}", report.problems);
-    assert_eq!(report.vectors, 3);
+    assert_eq!(report.vectors, 4);
+    assert_eq!((report.notices.as_slice(), report.repaired.is_none()), ([].as_slice(), true));
     assert!(report.changes.flipped_bits >= 100 && report.changes.flags > 1_000, "{:?}", report.changes);
     report
 }
@@ -311,4 +314,150 @@ fn a_wrong_expectation_and_a_table_that_overlooks_bytes_are_caught() {
         "{:?}",
         report.problems
     );
+}
+
+/// A peak flow meter whose payload ends in a sum, as a table.
+const METER: &str = r#"
+[decoder]
+name = "meter"
+vendor = "Example"
+version = "1.0.0"
+description = "Peak flow and FEV1 of an example meter."
+
+[[model]]
+name = "meter"
+title = "Example meter"
+channels = ["app"]
+format = "blow"
+
+[format.blow]
+payload = "bytes"
+endian = "little"
+
+[[format.blow.field]]
+name = "flags"
+type = "u8"
+bits = { doubtful = 0 }
+
+[[format.blow.field]]
+name = "flow"
+type = "u16"
+
+[[format.blow.field]]
+name = "volume"
+type = "u16"
+scale = "0.01"
+
+[[format.blow.field]]
+name = "reserved"
+type = "skip"
+length = 1
+
+[[format.blow.field]]
+name = "sum"
+type = "checksum"
+algorithm = "sum8"
+
+[format.blow.every-reading]
+flags = [{ when = "flags.doubtful", is = "questionable" }]
+
+[[format.blow.reading]]
+kind = "peak-expiratory-flow"
+value = "flow"
+unit = "L/min"
+
+[[format.blow.reading]]
+kind = "forced-expiratory-volume-1s"
+value = "volume"
+unit = "L"
+
+[[example]]
+name = "a blow"
+model = "meter"
+channel = "app"
+hex = "00 9c01 1f01 00 bd"
+outcome = "readings"
+values = ["peak-expiratory-flow 412 L/min", "forced-expiratory-volume-1s 2.87 L"]
+
+[[example]]
+name = "wrong sum"
+model = "meter"
+channel = "app"
+hex = "00 9c01 1f01 00 be"
+outcome = "error"
+"#;
+
+/// A meter's table, packed and loaded.
+fn meter(name: &str, table: &str) -> Arc<Decoder> {
+    let scratch = Scratch::new(name);
+    std::fs::create_dir_all(&scratch.0).unwrap();
+    std::fs::write(scratch.0.join("decoder.toml"), table).unwrap();
+    load(&pack::pack(&scratch.0).unwrap_or_else(|error| panic!("{error:#}")).component)
+}
+
+fn tried(decoder: &Arc<Decoder>, lines: &str) -> trial::Report {
+    let files = [("meter.jsonl".to_owned(), lines.to_owned())];
+    trial::test(decoder, &Limits::default(), &files, Duration::from_secs(5), |_| {})
+}
+
+const BLOW: &str = r#"{"id": "blow", "format": "meter", "payload_hex": "01 9c01 1f01 00 be", "expected": {"outcome": "decoded", "observations": [{"kind": "peak-expiratory-flow", "value": 412, "unit": "L/min", "flags": ["questionable"]}, {"kind": "forced-expiratory-volume-1s", "value": 2.87, "unit": "L"}]}}"#;
+
+#[test]
+fn what_lies_behind_a_checksum_is_tried_too() {
+    let report = tried(&meter("checksum", METER), BLOW);
+    assert!(report.passed() && report.notices.is_empty(), "{report:#?}");
+    let repaired = report.repaired.unwrap();
+    assert_eq!(repaired.checksums, ["sum8 of bytes 0 to 5"]);
+    // As they are nearly all are refused; with the sum made right most are judged by what they say.
+    assert!(report.answers.plausible * 20 < report.answers.refused, "{:?}", report.answers);
+    assert!(repaired.answers.plausible > 1_000 && repaired.answers.held > 1_000, "{repaired:?}");
+    assert!(repaired.changes.flipped_bits > 100 && repaired.changes.random > 100, "{repaired:?}");
+}
+
+#[test]
+fn litres_that_are_called_millilitres_are_a_notice_and_nothing_plausible() {
+    let (from, to) = ("unit = \"L\"", "unit = \"mL\"");
+    assert!(METER.contains(from));
+    let table = METER.replace(from, to).replace("2.87 L", "2.87 mL");
+    let report = tried(&meter("litres", &table), &BLOW.replace("\"L\"}", "\"mL\"}"));
+    assert!(report.passed(), "{:#?}", report.problems);
+    let told = "forced-expiratory-volume-1s 2.87 mL is implausible: usual is 0.2 to 8 L; is the unit right?";
+    assert_eq!(report.notices, [format!("example `a blow`: {told}"), format!("blow: {told}")]);
+    let meant = BLOW.replace("\"L\"}", "\"mL\"}").replace("]}}", "], \"warnings\": [\"implausible\"]}}");
+    let report = tried(&meter("meant", &table), &meant);
+    assert_eq!(report.notices, [format!("example `a blow`: {told}")], "a line that says so means it");
+}
+
+#[test]
+fn what_a_vector_says_wrongly_is_told_with_its_line_and_in_peoples_words() {
+    let decoder = meter("slips", METER);
+    for (from, to, told) in [
+        (
+            "questionable",
+            "poor-signal",
+            "blow: peak-expiratory-flow: expected the flags poor-signal, and got questionable",
+        ),
+        ("412", "411", "blow: peak-expiratory-flow: expected 411 L/min, and got 412 L/min"),
+        (
+            "\"flags\"",
+            "\"flag\"",
+            "meter.jsonl, line 2: `expected.observations[0].flag` is no member that is known; did you mean `flags`?",
+        ),
+        (
+            "\"meter\"",
+            "\"meters\"",
+            "meter.jsonl, line 2: `format`: `meters` is no model of this decoder; did you mean `meter`?; its models are: meter",
+        ),
+        (
+            "\"decoded\"",
+            "\"rejected\"",
+            "meter.jsonl, line 2: `expected.outcome`: `rejected` is not known; did you mean `reject`?; known are: decoded, no-observation, reject, incomplete",
+        ),
+        ("01 9c01", "01 9c0", "meter.jsonl, line 2: `payload_hex` has an odd number of hexadecimal digits, 13"),
+    ] {
+        assert!(BLOW.contains(from));
+        let files = [("meter.jsonl".to_owned(), format!("\n{}", BLOW.replace(from, to)))];
+        let report = trial::test(&decoder, &Limits::default(), &files, Duration::ZERO, |_| {});
+        assert!(report.problems.iter().any(|problem| problem == told), "{told}\n{:#?}", report.problems);
+    }
 }

@@ -7,8 +7,8 @@ use std::fs;
 use std::sync::Mutex;
 use std::thread;
 
-use afferent_plugin_sdk::Manifest;
 use afferent_plugin_sdk::vectors::{Subject, Tally};
+use afferent_plugin_sdk::{Input, Manifest};
 use anyhow::{Context, Result, anyhow};
 
 use crate::{Shipped, root, shipped, vectors};
@@ -19,8 +19,21 @@ pub const PATH: &str = "docs/decoders.md";
 /// How a README's paragraph about what its decoder does not do begins.
 const UNSUPPORTED: [&str; 4] = ["**Not supported**:", "**Not supported:**", "## Not supported", "Not supported:"];
 
-/// Format → its decoder's folder, and what became of its lines' changed payloads.
-pub type Tallies = BTreeMap<String, (&'static str, Tally)>;
+/// What became of the changed payloads of a format's lines.
+#[derive(Debug, Default)]
+pub struct Judged {
+    /// The folder of its decoder.
+    pub folder: &'static str,
+    /// As they are.
+    pub tally: Tally,
+    /// Again with the checksum made right.
+    pub repaired: Tally,
+    /// The checksums that were found.
+    pub checksums: Vec<String>,
+}
+
+/// Format → what became of its changed payloads.
+pub type Tallies = BTreeMap<String, Judged>;
 
 /// Judges every change of every line of every decoder, on as many threads as there are processors; also everything that is
 /// wrong.
@@ -55,10 +68,22 @@ pub fn tallies() -> Result<(Tallies, Vec<String>)> {
 
 fn judge((folder, subject): &Shipped, tallies: &mut Tallies, problems: &mut Vec<String>) -> Result<()> {
     let subject = subject();
+    let mut formats: BTreeMap<String, Vec<(String, Input)>> = BTreeMap::new();
     for vector in vectors(folder)? {
-        let (tally, found) = subject.try_changes(&vector.input(&vector.format, ""));
-        problems.extend(found.into_iter().map(|problem| format!("{}: {problem}", vector.id)));
-        tallies.entry(vector.format).or_insert_with(|| (*folder, Tally::default())).1.add(&tally);
+        let input = vector.input(&vector.format, "");
+        formats.entry(vector.format).or_default().push((vector.id, input));
+    }
+    for (format, lines) in formats {
+        let inputs: Vec<Input> = lines.iter().map(|(_, input)| input.clone()).collect();
+        let checksums = subject.checksums(&inputs);
+        let mut judged = Judged { folder, checksums: checksums.described(), ..Judged::default() };
+        for (id, input) in &lines {
+            let changed = subject.try_changes(input, &checksums);
+            problems.extend(changed.problems.into_iter().map(|problem| format!("{id}: {problem}")));
+            judged.tally.add(&changed.tally);
+            judged.repaired.add(&changed.repaired);
+        }
+        tallies.insert(format, judged);
     }
     Ok(())
 }
@@ -93,7 +118,7 @@ fn formats(page: &mut String, tallies: &Tallies) -> Result<()> {
         page,
         "\n## Formats\n\n| format | decoder | lines of vectors | of them with readings |\n|---|---|---:|---:|"
     )?;
-    for (format, (folder, tally)) in tallies {
+    for (format, Judged { folder, tally, .. }) in tallies {
         writeln!(
             page,
             "| `{format}` | [{folder}](../plugins/{folder}/README.md) | {} | {} |",
@@ -108,7 +133,7 @@ const DAMAGED: &str = "
 
 Every line of the vectors is changed in every way below, and each answer is judged. The answer must be a refusal, nothing,
 an absence with its reason, a number that the host holds because it lies outside the hard range of its kind (`fhir-profiles/vitals.json`), a
-number with a flag or a warning, or a number that a body can have. Anything else fails the tests: a trap, a word that the manifest does not
+number with a flag or a warning (of the decoder, or of the host because it is unusual), or a number that a body can have. Anything else fails the tests: a trap, a word that the manifest does not
 declare, a number whose unit the host could not compare with the range, a value in a truncated payload that the whole does not say.
 
 - *truncations*: cut short at every byte of every frame, every frame left out
@@ -117,7 +142,7 @@ declare, a number whose unit the host could not compare with the range, a value 
   every value of a first word of flags (2A9C, MiBeacon and their relatives)
 - *edits* (JSON): every field left out, null, emptied, as text, negated, times 1000
 
-A checksum or an encryption shows as a format that refuses nearly everything. What no test can see is a flipped bit in a payload without
+An encryption shows as a format that refuses nearly everything, and so does a checksum. What no test can see is a flipped bit in a payload without
 checksum that makes one believable number of another: *plausible* counts these, together with changes that do not touch a value. Numbers *held* are kept
 for a person and are neither shown as results nor forwarded. *nothing* includes incomplete payloads, facts of the device alone, and frames that a hub
 passes on to the decoder of a device.
@@ -129,12 +154,36 @@ passes on to the decoder of a device.
 fn damaged(page: &mut String, tallies: &Tallies) -> Result<()> {
     page.push_str(DAMAGED);
     let mut all = Tally::default();
-    for (format, (_, tally)) in tallies {
+    for (format, Judged { tally, .. }) in tallies {
         all.add(tally);
         row(page, &format!("`{format}`"), tally)?;
     }
     row(page, "**all**", &all)?;
     writeln!(page, "\n{} payloads were judged.", all.judged())?;
+    repaired(page, tallies)
+}
+
+const REPAIRED: &str = "
+A checksum refuses what was changed before the decoder looks at it. Where one was found (from outside, by sums and CRCs that agree and
+that the decoder insists on), every changed payload is judged a second time with its checksum made right again:
+
+| format | checksum | judged again | refused | nothing | absent | held | flagged | plausible |
+|---|---|---:|---:|---:|---:|---:|---:|---:|
+";
+
+fn repaired(page: &mut String, tallies: &Tallies) -> Result<()> {
+    page.push_str(REPAIRED);
+    for (format, Judged { repaired, checksums, .. }) in
+        tallies.iter().filter(|(_, judged)| !judged.checksums.is_empty())
+    {
+        let Tally { refused, nothing, absent, held, flagged, plausible, .. } = repaired;
+        writeln!(
+            page,
+            "| `{format}` | {} | {} | {refused} | {nothing} | {absent} | {held} | {flagged} | {plausible} |",
+            checksums.join("; "),
+            repaired.judged()
+        )?;
+    }
     Ok(())
 }
 

@@ -42,11 +42,13 @@ fn every_change_of_every_line_harms_nobody_and_the_page_says_so() {
     let shown: Vec<&str> = problems.iter().take(100).map(String::as_str).collect();
     assert!(problems.is_empty(), "{} problems:\n{}", problems.len(), shown.join("\n"));
     let mut all = Tally::default();
-    tallies.values().for_each(|(_, tally)| all.add(tally));
+    tallies.values().for_each(|judged| all.add(&judged.tally));
     let verdicts = all.refused + all.nothing + all.absent + all.held + all.flagged + all.plausible;
     assert_eq!(verdicts, all.judged(), "an answer without a verdict");
     assert!(tallies.len() >= 57 && all.lines >= 246 && all.positive >= 180, "vectors are missing: {all:?}");
     assert!(all.truncations > 5_000 && all.flips > 50_000 && all.flags > 500_000 && all.edits > 1_000, "{all:?}");
+    let behind: usize = tallies.values().map(|judged| judged.repaired.judged()).sum();
+    assert!(behind > 50_000, "hardly anything was tried behind checksums: {behind}");
     let page = page::page(&tallies).unwrap();
     let there = std::fs::read_to_string(root().join(page::PATH)).unwrap_or_default();
     assert!(page == there, "{} is not what the decoders are: run `make decoders` and commit the result", page::PATH);

@@ -13,6 +13,8 @@ pub struct Vector {
     pub id: String,
     /// Names the model, and for `gatt-XXXX` the channel.
     pub format: String,
+    /// The channel, where the line names one.
+    channel: Option<String>,
     #[serde(default)]
     payload_hex: Value,
     #[serde(default)]
@@ -64,8 +66,11 @@ impl Vector {
         serde_json::from_str(line).map_err(|error| format!("this is no vector: {error}"))
     }
 
-    /// The channel that the format names: `2A35` for `gatt-2A35`, and for `beurer-bm85-2A35`.
+    /// The channel that the line names, or its format: `2A35` for `gatt-2A35`, and for `beurer-bm85-2A35`.
     pub fn channel(&self) -> &str {
+        if let Some(channel) = &self.channel {
+            return channel;
+        }
         let last = self.format.rsplit('-').next().unwrap_or_default();
         let is_characteristic =
             last.len() == 4 && last.starts_with("2A") && last.bytes().all(|byte| byte.is_ascii_hexdigit());

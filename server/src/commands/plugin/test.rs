@@ -9,7 +9,7 @@ use anyhow::{Context, bail};
 use clap::Args;
 use plugin_host::{Limits, PluginHost};
 use vendor_tools::pack;
-use vendor_tools::trial::{self, Report};
+use vendor_tools::trial::{self, Answers, Report};
 
 use crate::fleet::allowed_words;
 use crate::ingest::Tables;
@@ -107,6 +107,15 @@ fn files(named: &[PathBuf], beside: &Path) -> anyhow::Result<Vec<(String, String
 }
 
 #[expect(clippy::print_stdout, reason = "printing is what this command is for")]
+fn came_to(answers: &Answers) {
+    println!("  came to       {} refused, {} nothing, {} absent", answers.refused, answers.nothing, answers.absent);
+    println!(
+        "                {} held (outside the hard range), {} flagged, {} plausible",
+        answers.held, answers.flagged, answers.plausible
+    );
+}
+
+#[expect(clippy::print_stdout, reason = "printing is what this command is for")]
 fn print(report: &Report, name: &str) {
     let changes = &report.changes;
     let answers = &report.answers;
@@ -120,11 +129,15 @@ fn print(report: &Report, name: &str) {
         changes.flags, changes.edited_fields
     );
     println!("                {} at random", changes.random);
-    println!("  came to       {} refused, {} nothing, {} absent", answers.refused, answers.nothing, answers.absent);
-    println!(
-        "                {} held (outside the hard range), {} flagged, {} plausible",
-        answers.held, answers.flagged, answers.plausible
-    );
+    came_to(answers);
+    if let Some(repaired) = &report.repaired {
+        println!(
+            "  repaired      {} of these again with the checksum made right again ({})",
+            repaired.changes.all(),
+            repaired.checksums.join("; ")
+        );
+        came_to(&repaired.answers);
+    }
     println!("  fuel          at most {} of {}", cost.fuel, cost.fuel_limit);
     println!("  memory        at most {} of {} KiB", cost.memory_bytes / 1024, cost.memory_limit / 1024);
     println!("  time          {} µs a call, {} calls", cost.mean_microseconds, cost.calls);
@@ -133,6 +146,12 @@ fn print(report: &Report, name: &str) {
             "  left out      {} lines were not tried with every byte: --seconds gives more time",
             report.not_fully_tried
         );
+    }
+    for notice in &report.notices {
+        println!("  notice        {notice}");
+    }
+    if report.further_notices > 0 {
+        println!("  notice        and {} more", report.further_notices);
     }
     for problem in &report.problems {
         println!("  FAILED        {problem}");

@@ -196,6 +196,10 @@ fn show(tried: &Tried, trial: &Trial, map: &ByteMap, limits: &Limits) -> anyhow:
     )?;
     if !map.bytes.is_empty() {
         writeln!(out, "\nwhich byte became what (found by {} changed payloads):", map.calls)?;
+        if !map.checksums.is_empty() {
+            let made = map.checksums.join("; ");
+            writeln!(out, "  (the checksum was made right again after every change: {made})")?;
+        }
     }
     for stretch in &map.bytes {
         let data = trial.frames.get(stretch.frame).map(|frame| frame.data.as_slice()).unwrap_or_default();

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use plugin_host::{Decoded, Decoder, DeviceTime, Input, Outcome, Value};
 use serde::Serialize;
 use utoipa::ToSchema;
+use vendor_tools::checksum::{self, Checksum};
 
 use super::json_spans;
 
@@ -31,8 +32,10 @@ pub struct MappedBytes {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub path: Option<String>,
     /// The fields of the answer that changed with it: `readings[0] body-weight`, `readings[0] time`, `facts[0] battery`.
+    /// `checksum` where it is the frame's own.
     pub fields: Vec<String>,
-    /// Whether some change of it was refused: the decoder checks it.
+    /// Whether some change of it was refused: the decoder checks it. Where the frame has a checksum: refused although the
+    /// checksum was made right again.
     pub checked: bool,
 }
 
@@ -46,6 +49,10 @@ pub struct ByteMap {
     pub complete: bool,
     /// How often the decoder was called.
     pub calls: usize,
+    /// The checksums of the frames, each once: `sum8 of bytes 0 to 15`. They were found from outside, as the map is, and made right
+    /// again after every change.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub checksums: Vec<String>,
 }
 
 /// Maps a payload. An empty map where the decoder has no readings and no facts to say.
@@ -56,13 +63,23 @@ pub fn byte_map(decoder: &Decoder, input: &Input) -> ByteMap {
     let started = Instant::now();
     let mut map = ByteMap { complete: true, ..ByteMap::default() };
     for (index, frame) in input.frames.iter().enumerate() {
-        let places = match input.content_type.as_str() {
-            "application/json" => json_spans::spans(&frame.data),
-            _ => (0..frame.data.len()).map(|at| (at, at + 1, None)).collect(),
+        let json = input.content_type == "application/json";
+        let places = if json {
+            json_spans::spans(&frame.data)
+        } else {
+            (0..frame.data.len()).map(|at| (at, at + 1, None)).collect()
         };
+        let checksum = if json { None } else { map.checksum(decoder, input, index) };
+        let own = checksum.and_then(|checksum| checksum.place(frame.data.len())).unwrap_or_default();
         for (from, to, path) in places {
             let part = frame.data.get(from..to).unwrap_or_default();
             let mut stretch = MappedBytes { frame: index, from, to, path, fields: Vec::new(), checked: false };
+            if own.contains(&from) {
+                stretch.fields.push("checksum".to_owned());
+                stretch.checked = true;
+                map.add(stretch);
+                continue;
+            }
             let mut changed_fields = BTreeSet::new();
             for changed in changes(part, stretch.path.is_some()) {
                 if map.calls >= MOST_CALLS || started.elapsed() > MOST_TIME {
@@ -70,11 +87,10 @@ pub fn byte_map(decoder: &Decoder, input: &Input) -> ByteMap {
                     return map;
                 }
                 map.calls += 1;
-                let mut other = input.clone();
-                if let Some(frame) = other.frames.get_mut(index) {
-                    frame.data.splice(from..to, changed);
-                }
-                match decoder.decode(&other).ok().as_ref().and_then(fields) {
+                let mut data = frame.data.clone();
+                data.splice(from..to, changed);
+                let data = checksum.and_then(|checksum| checksum.repaired(&data)).unwrap_or(data);
+                match decoder.decode(&with_frame(input, index, data)).ok().as_ref().and_then(fields) {
                     None => stretch.checked = true,
                     Some(answer) => changed_fields.extend(differences(&told, &answer)),
                 }
@@ -86,7 +102,36 @@ pub fn byte_map(decoder: &Decoder, input: &Input) -> ByteMap {
     map
 }
 
+/// The input with other bytes in one frame.
+fn with_frame(input: &Input, index: usize, data: Vec<u8>) -> Input {
+    let mut other = input.clone();
+    if let Some(frame) = other.frames.get_mut(index) {
+        frame.data = data;
+    }
+    other
+}
+
 impl ByteMap {
+    /// The checksum of a frame, which the decoder's own examples of the model confirm.
+    fn checksum(&mut self, decoder: &Decoder, input: &Input, index: usize) -> Option<Checksum> {
+        let data = &input.frames.get(index)?.data;
+        let examples = decoder.manifest().examples.iter().map(|example| &example.input);
+        let others: Vec<&[u8]> = examples
+            .filter(|other| other.model == input.model)
+            .filter_map(|other| Some(other.frames.get(index)?.data.as_slice()))
+            .collect();
+        let checksum = checksum::find(data, &others, |changed| {
+            self.calls += 1;
+            let answer = decoder.decode(&with_frame(input, index, changed.to_vec()));
+            answer.is_ok_and(|answer| fields(&answer).is_some())
+        })?;
+        let words = checksum.described(data.len());
+        if !self.checksums.contains(&words) {
+            self.checksums.push(words);
+        }
+        Some(checksum)
+    }
+
     /// Adds a stretch, to its neighbour where both say the same.
     fn add(&mut self, stretch: MappedBytes) {
         match self.bytes.last_mut() {
