@@ -51,7 +51,9 @@ fn a_quick_run_measures_every_part_and_leaves_nothing_behind() {
 /// The same version twice says the same; beside a live shadow of all uplinks each is compared or counted as dropped.
 fn a_shadow_sees_every_retained_uplink(report: &Report) {
     assert!(report.number("/shadow/uplinks") >= 500.0);
-    assert!(report.number("/shadow/serverPeakBytes") >= report.number("/shadow/serverBeforeBytes"));
+    // Bounded: whatever the server had before, or gave back meanwhile.
+    let (before, peak) = (report.number("/shadow/serverBeforeBytes"), report.number("/shadow/serverPeakBytes"));
+    assert!(before > 1e7 && peak > 1e7 && peak < before + 3e8, "{before} and {peak} bytes");
     let shares: Vec<f64> = (0..4).map(|row| report.number(&format!("/shadow/live/{row}/share"))).collect();
     assert_eq!(shares, [0.0, 10.0, 100.0, 0.0]);
     assert!(report.number("/shadow/live/0/compared") < 0.5);

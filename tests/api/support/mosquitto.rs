@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -119,6 +120,12 @@ impl Mosquitto {
             child.kill().unwrap();
             child.wait().unwrap();
         }
+    }
+
+    /// How long ago it saved what it has; it does so a moment after it acknowledged something, and later on a busy machine.
+    pub fn unsaved_for(&self) -> Duration {
+        let saved = std::fs::metadata(self.folder.path().join("mosquitto.db")).and_then(|file| file.modified());
+        saved.ok().and_then(|at| at.elapsed().ok()).unwrap_or_default()
     }
 
     /// As `url` of a connection.

@@ -48,14 +48,21 @@ impl Kind {
     }
 }
 
+/// The broker was killed.
+pub struct Lapse {
+    pub at: Instant,
+    /// How long before it had saved what it had.
+    pub unsaved: Duration,
+}
+
 pub struct Kills {
     dice: Dice,
     pause: u64,
     order: Vec<Kind>,
     /// How often, and the longest time until a reading that was published later was stored.
     pub done: BTreeMap<Kind, (usize, Duration)>,
-    /// When the broker was killed: what it acknowledged in the moment before, it may not have written.
-    pub lapses: Vec<Instant>,
+    /// When the broker was killed: what it acknowledged since it saved last is not there any more.
+    pub lapses: Vec<Lapse>,
 }
 
 impl Kills {
@@ -116,7 +123,7 @@ impl Kills {
             }
             Kind::BrokerKilled => {
                 world.broker.kill();
-                self.lapses.push(Instant::now());
+                self.lapses.push(Lapse { at: Instant::now(), unsaved: world.broker.unsaved_for() });
                 self.dice.pause(500).await;
                 world.broker.run().await;
             }
