@@ -92,7 +92,6 @@ pub(super) fn is_compared(reason: &str) -> bool {
 pub(super) fn compare_nothing(expected: &Json, nothing: &Nothing, found: &mut Vec<String>) {
     compare_reason(expected, &nothing.reason, &nothing.message, found);
     compare_facts(expected, &nothing.facts, found);
-    compare_warnings(expected, &nothing.warnings, found);
 }
 
 /// Why a payload was refused.
