@@ -44,12 +44,16 @@ test: ## run every test, on real PostgreSQL servers of their own (and in a real 
 soak: setup ## the long fault suites: 210 kills over HTTP, 120 over MQTT, some twenty minutes (ARGS="kills=50 seed=7"; docs/faults.md)
 	@AFFERENT_SOAK="$(ARGS)" cargo test --locked --package afferent --test api -- --ignored --exact --nocapture --test-threads=1 faults::soak::the_long_run mqtt::faults::the_long_run
 
-check: setup ## formatting, lints, documentation, openapi.json, schema.rs; dependencies if cargo-deny is installed
+check: setup ## formatting, lints, documentation, openapi.json, schema.rs, lock files; dependencies if cargo-deny is installed
 	@cargo fmt --all --check
 	@cargo clippy --locked --workspace --all-targets -- -D warnings
 	@RUSTDOCFLAGS='-D warnings' cargo doc --locked --workspace --no-deps --lib --quiet
 	@scripts/check-openapi
 	@scripts/check-schema
+	@for own in fuzz fuzz/host tests/bench/peers; do \
+		cargo metadata --locked --format-version 1 --manifest-path "$$own/Cargo.toml" >/dev/null || \
+			{ echo "$$own/Cargo.lock is behind: cargo metadata --manifest-path $$own/Cargo.toml brings it up to date" >&2; exit 1; }; \
+	done
 	@if command -v cargo-deny >/dev/null; then cargo deny --locked check; fi
 
 bench: setup ## build optimised, and measure once on a throw-away PostgreSQL (ARGS="--quick", ARGS="--json"; docs/benchmarks.md)
