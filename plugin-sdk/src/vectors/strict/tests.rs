@@ -95,6 +95,10 @@ fn every_slip_is_told_with_what_would_be_right() {
             line(r#"{"outcome": "reject", "reason": "test"}"#),
             "`expected.reason`: reject has the reasons malformed, unsupported, not-for-me",
         ),
+        (
+            line(r#"{"outcome": "reject", "reason": "malfomed"}"#),
+            "`expected.reason`: `malfomed` is none of malformed, unsupported, not-for-me",
+        ),
         (line(r#"{"outcome": "decoded", "reason": "test"}"#), "`expected.reason` is of nothing or of an error, and the outcome is decoded"),
         (
             line(r#"{"outcome": "reject", "observations": [{"kind": "steps", "value": 1}]}"#),

@@ -95,6 +95,7 @@ pub fn run(args: &TryArgs, tables: &Tables) -> anyhow::Result<ExitCode> {
     Ok(if fine { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
+#[expect(clippy::print_stderr, reason = "printing is what this command is for")]
 fn model(args: &TryArgs, decoder: &Decoder) -> anyhow::Result<(String, String)> {
     let models = &decoder.manifest().models;
     let found = match &args.model {
@@ -106,6 +107,9 @@ fn model(args: &TryArgs, decoder: &Decoder) -> anyhow::Result<(String, String)> 
         bail!("this decoder has no such model; it has {}", names.join(", "));
     };
     let channel = args.channel.clone().or_else(|| model.channels.first().cloned()).unwrap_or_default();
+    if !model.channels.is_empty() && !model.channels.contains(&channel) {
+        eprintln!("note: {} names the channels {}", model.name, model.channels.join(", "));
+    }
     Ok((model.name.clone(), channel))
 }
 
@@ -180,7 +184,15 @@ fn show(tried: &Tried, trial: &Trial, map: &ByteMap, limits: &Limits) -> anyhow:
                 writeln!(out, "\n{observation:#}")?;
             }
         }
-        TriedVerdict::Nothing { reason, message, .. } => writeln!(out, "nothing to store: {reason}: {message}")?,
+        TriedVerdict::Nothing { reason, message, facts, warnings } => {
+            writeln!(out, "nothing to store: {reason}: {message}")?;
+            for fact in facts {
+                writeln!(out, "device: {} {}", fact.kind, fact_text(&fact.value))?;
+            }
+            for warning in warnings {
+                writeln!(out, "warning: {} {}", warning.code, warning.message)?;
+            }
+        }
         TriedVerdict::Incomplete { reason, .. } => writeln!(out, "incomplete: {reason}")?,
         TriedVerdict::Refused { reason, detail } => writeln!(out, "refused by the decoder: {reason}: {detail}")?,
         TriedVerdict::Failed { reason, detail } => writeln!(out, "the decoder failed: {reason}: {detail}")?,

@@ -27,7 +27,12 @@ pub struct WordsArgs {
 pub fn run(args: &WordsArgs, tables: &Tables) -> anyhow::Result<ExitCode> {
     let words = Words::load()?;
     let asked = args.words.join(" ");
-    let list = Set::ALL.into_iter().find(|set| set.title() == asked);
+    let names = |set: &Set| {
+        let title = set.title();
+        // `absence` is enough for the reasons of absence, and `facts` for those about the device.
+        title == asked || title.ends_with(&format!(" {asked}")) || (*set == Set::Fact && asked == "facts")
+    };
+    let list = Set::ALL.into_iter().find(names);
     let shown: Vec<(Set, Vec<&Word>)> = match list {
         Some(set) => vec![(set, words.of(set).collect())],
         None if asked.is_empty() => Set::ALL.into_iter().map(|set| (set, words.of(set).collect())).collect(),
