@@ -234,9 +234,10 @@ fn contradictions(expected: &Map<String, Json>, problems: &mut Vec<String>, noti
     };
     if details::is_compared(reason) && !known.contains(&reason) {
         problems.push(format!("`expected.reason`: {outcome} has the reasons {}", known.join(", ")));
-    } else if !details::is_compared(reason) && !reason.contains(' ') {
-        // One word is meant as a registered one; a sentence is what a source wrote down.
-        problems.push(format!("`expected.reason`: `{reason}` is none of {}", known.join(", ")));
+    } else if let Some(meant) = words::nearest(reason, known.iter().copied()).filter(|_| !details::is_compared(reason))
+    {
+        problems
+            .push(format!("`expected.reason`: `{reason}` is none of {}; did you mean `{meant}`?", known.join(", ")));
     } else if !details::is_compared(reason) {
         notices.push(format!(
             "`expected.reason` is a remark, because `{reason}` is none of {}; `message` compares a part of the sentence",

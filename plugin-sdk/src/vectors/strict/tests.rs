@@ -97,7 +97,7 @@ fn every_slip_is_told_with_what_would_be_right() {
         ),
         (
             line(r#"{"outcome": "reject", "reason": "malfomed"}"#),
-            "`expected.reason`: `malfomed` is none of malformed, unsupported, not-for-me",
+            "`expected.reason`: `malfomed` is none of malformed, unsupported, not-for-me; did you mean `malformed`?",
         ),
         (line(r#"{"outcome": "decoded", "reason": "test"}"#), "`expected.reason` is of nothing or of an error, and the outcome is decoded"),
         (
