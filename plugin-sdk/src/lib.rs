@@ -40,6 +40,7 @@ mod build;
 mod bytes;
 mod channel;
 mod check;
+pub mod checksum;
 mod date_time;
 mod decimal;
 mod export;

@@ -1,5 +1,6 @@
 //! Values and times as a person writes them: `412 L/min`, and never as a program prints them.
 
+use registered_words::distance;
 use serde_json::Value as Json;
 
 use crate::values::value_text;
@@ -61,22 +62,6 @@ pub(super) fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) 
     let far = |other: &str| distance(&wanted, &plain(other));
     let near = known.into_iter().map(|other| (far(other), other)).min_by_key(|(distance, _)| *distance);
     near.filter(|(distance, _)| *distance * 3 <= wanted.len().max(3)).map(|(_, other)| other)
-}
-
-/// How many letters have to be changed, added or taken away.
-fn distance(from: &str, to: &str) -> usize {
-    let to: Vec<char> = to.chars().collect();
-    let mut row: Vec<usize> = (0..=to.len()).collect();
-    for (index, letter) in from.chars().enumerate() {
-        let mut next = vec![index + 1];
-        for (other, cost) in to.iter().zip(row.windows(2)) {
-            let [before, above] = cost else { continue };
-            let left = next.last().copied().unwrap_or_default();
-            next.push((before + usize::from(letter != *other)).min(above + 1).min(left + 1));
-        }
-        row = next;
-    }
-    row.last().copied().unwrap_or_default()
 }
 
 #[cfg(test)]

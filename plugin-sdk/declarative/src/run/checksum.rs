@@ -1,5 +1,7 @@
 //! Check sums.
 
+use afferent_plugin_sdk::checksum::{Crc, sum, xor};
+
 use crate::table::Algorithm;
 
 /// How many bytes one takes.
@@ -22,48 +24,17 @@ pub(super) fn part(data: &[u8], from: i32, to: Option<i32>, at: usize) -> &[u8] 
 
 /// The check sum of these bytes.
 pub(super) fn over(algorithm: Algorithm, bytes: &[u8]) -> u64 {
-    let sum = || bytes.iter().fold(0_u16, |sum, byte| sum.wrapping_add(u16::from(*byte)));
-    match algorithm {
-        Algorithm::Sum8 => u64::from(sum() & 0xFF),
-        Algorithm::NegatedSum8 => u64::from(sum().wrapping_neg() & 0xFF),
-        Algorithm::Sum16 => u64::from(sum()),
-        Algorithm::Xor8 => u64::from(bytes.iter().fold(0, |all, byte| all ^ byte)),
+    u64::from(match algorithm {
+        Algorithm::Sum8 => sum(bytes) & 0xFF,
+        Algorithm::NegatedSum8 => sum(bytes).wrapping_neg() & 0xFF,
+        Algorithm::Sum16 => sum(bytes),
+        Algorithm::Xor8 => u16::from(xor(bytes)),
         Algorithm::Crc8(polynomial, start, end, reflected) => {
-            let shifted = u16::from(polynomial) << 8;
-            let crc = if reflected {
-                crc_reflected(bytes, u16::from(polynomial.reverse_bits()), u16::from(start.reverse_bits()))
-            } else {
-                crc(bytes, shifted, u16::from(start) << 8) >> 8
-            };
-            u64::from(crc ^ u16::from(end))
+            Crc::of_8_bits(polynomial, start, end, reflected).over(bytes)
         }
         Algorithm::Crc16(polynomial, start, end, reflected) => {
-            let crc = if reflected {
-                crc_reflected(bytes, polynomial.reverse_bits(), start.reverse_bits())
-            } else {
-                crc(bytes, polynomial, start)
-            };
-            u64::from(crc ^ end)
+            Crc::of_16_bits(polynomial, start, end, reflected).over(bytes)
         }
-    }
-}
-
-/// The highest bit first; a CRC of 8 bits is one of 16 whose lower half stays empty.
-fn crc(bytes: &[u8], polynomial: u16, start: u16) -> u16 {
-    bytes.iter().fold(start, |crc, byte| {
-        (0..8).fold(
-            crc ^ u16::from(*byte) << 8,
-            |crc, _| {
-                if crc & 0x8000 == 0 { crc << 1 } else { crc << 1 ^ polynomial }
-            },
-        )
-    })
-}
-
-/// The lowest bit first.
-fn crc_reflected(bytes: &[u8], polynomial: u16, start: u16) -> u16 {
-    bytes.iter().fold(start, |crc, byte| {
-        (0..8).fold(crc ^ u16::from(*byte), |crc, _| if crc & 1 == 0 { crc >> 1 } else { crc >> 1 ^ polynomial })
     })
 }
 

@@ -1,5 +1,7 @@
 //! The check sums that payloads of devices end in.
 
+use crate::checksum::{Crc, sum, xor};
+
 /// How a check sum is made of bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Algorithm {
@@ -11,8 +13,8 @@ pub(super) enum Algorithm {
     InvertedSum,
     /// All bytes exclusive-or.
     Xor,
-    /// A CRC: polynomial, start, what the end is combined with, whether the lowest bit comes first.
-    Crc(u16, u16, u16, bool),
+    /// A CRC.
+    Crc(Crc),
 }
 
 /// Name (as the table of `docs/declarative-decoders.md` writes it, where it knows it), width in bytes, algorithm. The common
@@ -22,64 +24,43 @@ pub(super) const ALGORITHMS: &[(&str, usize, Algorithm)] = &[
     ("negated-sum8", 1, Algorithm::NegatedSum),
     ("inverted-sum8", 1, Algorithm::InvertedSum),
     ("xor8", 1, Algorithm::Xor),
-    ("crc8", 1, Algorithm::Crc(0x07, 0, 0, false)),
-    ("crc8-maxim", 1, Algorithm::Crc(0x31, 0, 0, true)),
-    ("crc8-itu", 1, Algorithm::Crc(0x07, 0, 0x55, false)),
-    ("crc8-rohc", 1, Algorithm::Crc(0x07, 0xFF, 0, true)),
-    ("crc8-cdma2000", 1, Algorithm::Crc(0x9B, 0xFF, 0, false)),
-    ("crc8-j1850", 1, Algorithm::Crc(0x1D, 0xFF, 0xFF, false)),
-    ("crc8-nrsc5", 1, Algorithm::Crc(0x31, 0xFF, 0, false)),
-    ("crc8-autosar", 1, Algorithm::Crc(0x2F, 0xFF, 0xFF, false)),
-    ("crc8-wcdma", 1, Algorithm::Crc(0x9B, 0, 0, true)),
+    ("crc8", 1, Algorithm::Crc(Crc::of_8_bits(0x07, 0, 0, false))),
+    ("crc8-maxim", 1, Algorithm::Crc(Crc::of_8_bits(0x31, 0, 0, true))),
+    ("crc8-itu", 1, Algorithm::Crc(Crc::of_8_bits(0x07, 0, 0x55, false))),
+    ("crc8-rohc", 1, Algorithm::Crc(Crc::of_8_bits(0x07, 0xFF, 0, true))),
+    ("crc8-cdma2000", 1, Algorithm::Crc(Crc::of_8_bits(0x9B, 0xFF, 0, false))),
+    ("crc8-j1850", 1, Algorithm::Crc(Crc::of_8_bits(0x1D, 0xFF, 0xFF, false))),
+    ("crc8-nrsc5", 1, Algorithm::Crc(Crc::of_8_bits(0x31, 0xFF, 0, false))),
+    ("crc8-autosar", 1, Algorithm::Crc(Crc::of_8_bits(0x2F, 0xFF, 0xFF, false))),
+    ("crc8-wcdma", 1, Algorithm::Crc(Crc::of_8_bits(0x9B, 0, 0, true))),
     ("sum16", 2, Algorithm::Sum),
     ("negated-sum16", 2, Algorithm::NegatedSum),
-    ("crc16-ccitt-false", 2, Algorithm::Crc(0x1021, 0xFFFF, 0, false)),
-    ("crc16-xmodem", 2, Algorithm::Crc(0x1021, 0, 0, false)),
-    ("crc16-kermit", 2, Algorithm::Crc(0x1021, 0, 0, true)),
-    ("crc16-arc", 2, Algorithm::Crc(0x8005, 0, 0, true)),
-    ("crc16-modbus", 2, Algorithm::Crc(0x8005, 0xFFFF, 0, true)),
-    ("crc16-x25", 2, Algorithm::Crc(0x1021, 0xFFFF, 0xFFFF, true)),
-    ("crc16-mcrf4xx", 2, Algorithm::Crc(0x1021, 0xFFFF, 0, true)),
-    ("crc16-genibus", 2, Algorithm::Crc(0x1021, 0xFFFF, 0xFFFF, false)),
-    ("crc16-aug-ccitt", 2, Algorithm::Crc(0x1021, 0x1D0F, 0, false)),
-    ("crc16-buypass", 2, Algorithm::Crc(0x8005, 0, 0, false)),
-    ("crc16-usb", 2, Algorithm::Crc(0x8005, 0xFFFF, 0xFFFF, true)),
-    ("crc16-dnp", 2, Algorithm::Crc(0x3D65, 0, 0xFFFF, true)),
+    ("crc16-ccitt-false", 2, Algorithm::Crc(Crc::of_16_bits(0x1021, 0xFFFF, 0, false))),
+    ("crc16-xmodem", 2, Algorithm::Crc(Crc::of_16_bits(0x1021, 0, 0, false))),
+    ("crc16-kermit", 2, Algorithm::Crc(Crc::of_16_bits(0x1021, 0, 0, true))),
+    ("crc16-arc", 2, Algorithm::Crc(Crc::of_16_bits(0x8005, 0, 0, true))),
+    ("crc16-modbus", 2, Algorithm::Crc(Crc::of_16_bits(0x8005, 0xFFFF, 0, true))),
+    ("crc16-x25", 2, Algorithm::Crc(Crc::of_16_bits(0x1021, 0xFFFF, 0xFFFF, true))),
+    ("crc16-mcrf4xx", 2, Algorithm::Crc(Crc::of_16_bits(0x1021, 0xFFFF, 0, true))),
+    ("crc16-genibus", 2, Algorithm::Crc(Crc::of_16_bits(0x1021, 0xFFFF, 0xFFFF, false))),
+    ("crc16-aug-ccitt", 2, Algorithm::Crc(Crc::of_16_bits(0x1021, 0x1D0F, 0, false))),
+    ("crc16-buypass", 2, Algorithm::Crc(Crc::of_16_bits(0x8005, 0, 0, false))),
+    ("crc16-usb", 2, Algorithm::Crc(Crc::of_16_bits(0x8005, 0xFFFF, 0xFFFF, true))),
+    ("crc16-dnp", 2, Algorithm::Crc(Crc::of_16_bits(0x3D65, 0, 0xFFFF, true))),
 ];
 
 impl Algorithm {
-    /// The check sum of these bytes, in so many bytes, the highest first.
-    pub(super) fn over(self, bytes: &[u8], width: usize) -> [u8; 2] {
-        let sum = || bytes.iter().fold(0_u16, |sum, byte| sum.wrapping_add(u16::from(*byte)));
+    /// The check sum of these bytes, the highest byte first; of one of 8 bits the second is what counts.
+    pub(super) fn over(self, bytes: &[u8]) -> [u8; 2] {
         let sum = match self {
-            Self::Sum => sum(),
-            Self::NegatedSum => sum().wrapping_neg(),
-            Self::InvertedSum => !sum(),
-            Self::Xor => u16::from(bytes.iter().fold(0, |all, byte| all ^ byte)),
-            Self::Crc(polynomial, start, end, lowest_first) => {
-                crc(bytes, (polynomial, start), lowest_first, width) ^ end
-            }
+            Self::Sum => sum(bytes),
+            Self::NegatedSum => sum(bytes).wrapping_neg(),
+            Self::InvertedSum => !sum(bytes),
+            Self::Xor => u16::from(xor(bytes)),
+            Self::Crc(crc) => crc.over(bytes),
         };
         sum.to_be_bytes()
     }
-}
-
-/// A CRC of one or two bytes, bit by bit.
-fn crc(bytes: &[u8], (polynomial, start): (u16, u16), lowest_first: bool, width: usize) -> u16 {
-    // One of 8 bits whose highest bit comes first is one of 16 whose lower half stays empty.
-    let empty = if width == 1 { 8 } else { 0 };
-    if lowest_first {
-        let (polynomial, start) = (polynomial.reverse_bits() >> empty, start.reverse_bits() >> empty);
-        return bytes.iter().fold(start, |crc, byte| {
-            (0..8).fold(crc ^ u16::from(*byte), |crc, _| if crc & 1 == 0 { crc >> 1 } else { crc >> 1 ^ polynomial })
-        });
-    }
-    let (polynomial, start) = (polynomial << empty, start << empty);
-    let crc = bytes.iter().fold(start, |crc, byte| {
-        let step = |crc: u16, _| if crc & 0x8000 == 0 { crc << 1 } else { crc << 1 ^ polynomial };
-        (0..8).fold(crc ^ u16::from(*byte) << 8, step)
-    });
-    crc >> empty
 }
 
 #[cfg(test)]
@@ -122,7 +103,7 @@ mod tests {
         for ((name, width, algorithm), (named, value)) in ALGORITHMS.iter().zip(values) {
             assert_eq!(*name, named);
             let mask = if *width == 1 { 0xFF } else { 0xFFFF };
-            assert_eq!(u16::from_be_bytes(algorithm.over(b"123456789", *width)) & mask, value, "{name}");
+            assert_eq!(u16::from_be_bytes(algorithm.over(b"123456789")) & mask, value, "{name}");
         }
     }
 }

@@ -68,7 +68,7 @@ impl Checksum {
     /// The bytes that belong there.
     fn right(&self, data: &[u8]) -> Option<[u8; 2]> {
         let counted = data.get(self.from..self.place(data.len())?.start)?;
-        let [high, low] = self.algorithm.over(counted, self.width);
+        let [high, low] = self.algorithm.over(counted);
         Some(if self.width == 1 || self.little_endian { [low, high] } else { [high, low] })
     }
 

@@ -1,8 +1,9 @@
-//! `afferent plugin new` and `pack`: a project for a decoder, and its component.
+//! `afferent plugin new` and `pack`: a project for a decoder, and its component, also as `test` and `try` take it.
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use anyhow::Context;
 use clap::{Args, ValueEnum};
 use vendor_tools::pack::{self, Language};
 use vendor_tools::project;
@@ -75,4 +76,16 @@ pub fn pack(directory: &Path) -> anyhow::Result<ExitCode> {
         packed.language.title()
     );
     Ok(ExitCode::SUCCESS)
+}
+
+/// The component as it is tried here, and the directory beside which its vectors are.
+///
+/// # Errors
+/// A file that cannot be read, or a project that cannot be packed.
+pub fn component(target: &Path) -> anyhow::Result<(Vec<u8>, PathBuf)> {
+    if target.is_dir() {
+        return Ok((pack::pack(target)?.for_trials().to_vec(), target.to_owned()));
+    }
+    let bytes = std::fs::read(target).with_context(|| format!("cannot read {}", target.display()))?;
+    Ok((bytes, target.parent().map(Path::to_owned).unwrap_or_default()))
 }

@@ -8,9 +8,9 @@ use std::time::Duration;
 use anyhow::{Context, bail};
 use clap::Args;
 use plugin_host::{Limits, PluginHost};
-use vendor_tools::pack;
 use vendor_tools::trial::{self, Answers, Report};
 
+use super::project::component;
 use crate::fleet::allowed_words;
 use crate::ingest::Tables;
 
@@ -72,18 +72,6 @@ pub fn run(args: &TestArgs, tables: &Tables) -> anyhow::Result<ExitCode> {
         print(&report, &format!("{} {}", decoder.manifest().name, decoder.manifest().version));
     }
     Ok(if report.passed() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
-}
-
-/// The component as it is tried here, and the directory beside which its vectors are.
-///
-/// # Errors
-/// A file that cannot be read, or a project that cannot be packed.
-pub fn component(target: &Path) -> anyhow::Result<(Vec<u8>, PathBuf)> {
-    if target.is_dir() {
-        return Ok((pack::pack(target)?.for_trials().to_vec(), target.to_owned()));
-    }
-    let bytes = std::fs::read(target).with_context(|| format!("cannot read {}", target.display()))?;
-    Ok((bytes, target.parent().map(Path::to_owned).unwrap_or_default()))
 }
 
 /// Name and text of each file of vectors.

@@ -10,7 +10,8 @@ use chrono_tz::Tz;
 use clap::Args;
 use plugin_host::{Decoder, Frame, Limits, PluginHost, Surface};
 
-use super::test::component;
+use super::project::component;
+use crate::commands::print;
 use crate::fleet::{Binding, Variables, allowed_words};
 use crate::ingest::Tables;
 use crate::ingest::trial::{ByteMap, Trial, Tried, TriedVerdict, map_bytes, result_json, try_decoder};
@@ -88,9 +89,9 @@ pub fn run(args: &TryArgs, tables: &Tables) -> anyhow::Result<ExitCode> {
     if args.as_json {
         let told =
             result_json(tried, &binding, host.limits(), Some(map)).map_err(|error| anyhow::anyhow!("{error}"))?;
-        super::super::print(&format!("{told}\n"))?;
+        print(&format!("{told}\n"))?;
     } else {
-        super::super::print(&show(&tried, &trial, &map, host.limits())?)?;
+        print(&show(&tried, &trial, &map, host.limits())?)?;
     }
     Ok(if fine { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

@@ -6,6 +6,7 @@ use clap::Args;
 use fhir_model::vitals::{Counts, Limits};
 use vendor_tools::words::{Set, Word, Words};
 
+use crate::commands::print;
 use crate::ingest::Tables;
 use crate::ingest::interpret::consequences;
 
@@ -39,19 +40,19 @@ pub fn run(args: &WordsArgs, tables: &Tables) -> anyhow::Result<ExitCode> {
         None => by_list(&words.search(None, &asked)),
     };
     if args.json {
-        return super::super::print(&format!("{}\n", json(&shown, tables)));
+        return print(&format!("{}\n", json(&shown, tables)));
     }
     if asked.is_empty() {
         let counts: String = shown.iter().map(|(set, words)| format!("{:<24}{}\n", set.title(), words.len())).collect();
         let next =
             "\nafferent plugin words kinds     a list\nafferent plugin words weight    what fits, in all of them\n";
-        return super::super::print(&(counts + next));
+        return print(&(counts + next));
     }
     if shown.is_empty() {
         eprintln!("nothing fits; `afferent plugin words kinds` lists what can be measured");
         return Ok(ExitCode::FAILURE);
     }
-    super::super::print(&text(&shown, tables))
+    print(&text(&shown, tables))
 }
 
 /// What was found, by list: the list of the best word first.

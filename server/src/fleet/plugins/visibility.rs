@@ -2,12 +2,43 @@
 
 use std::sync::Arc;
 
+use db::VendorId;
 use plugin_host::Decoder;
 
 use super::store::{self, PluginRow};
 use crate::app::AppData;
 use crate::error::Error;
 use crate::identity::{Caller, Role};
+
+/// Whose plugins somebody sees.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sight {
+    /// All.
+    All,
+    /// A vendor's.
+    Of(VendorId),
+    /// None.
+    Nothing,
+}
+
+impl Sight {
+    /// The caller's.
+    pub fn of(caller: &Caller) -> Self {
+        match (caller.role(), caller.principal.vendor) {
+            (Role::PlatformAdmin, _) => Self::All,
+            (Role::Vendor, Some(vendor)) => Self::Of(vendor),
+            _ => Self::Nothing,
+        }
+    }
+
+    fn includes(self, plugin: &PluginRow) -> bool {
+        match self {
+            Self::All => true,
+            Self::Of(vendor) => plugin.vendor_id == Some(vendor),
+            Self::Nothing => false,
+        }
+    }
+}
 
 /// The plugin, if the caller may see it.
 ///
@@ -17,21 +48,18 @@ pub async fn seen(caller: &Caller, app: &AppData, name: &str) -> Result<PluginRo
     let mut transaction = app.db.begin_platform().await?;
     let found = store::find_plugin(&mut transaction, name).await?;
     transaction.commit().await?;
-    let own = |row: &PluginRow| row.vendor_id.is_some() && row.vendor_id == caller.principal.vendor;
-    found
-        .filter(|row| caller.role() == Role::PlatformAdmin || (caller.role() == Role::Vendor && own(row)))
-        .ok_or_else(|| Error::not_found("plugin"))
+    found.filter(|plugin| Sight::of(caller).includes(plugin)).ok_or_else(|| Error::not_found("plugin"))
 }
 
-/// The plugins that the caller may see: all (none told) for a platform admin, a vendor's own.
+/// The names of the plugins that the caller may see; none told where those are all.
 ///
 /// # Errors
 /// The database's error.
 pub async fn visible_plugins(caller: &Caller, app: &AppData) -> Result<Option<Vec<String>>, Error> {
-    let vendor = match (caller.role(), caller.principal.vendor) {
-        (Role::PlatformAdmin, _) => return Ok(None),
-        (Role::Vendor, Some(vendor)) => vendor,
-        _ => return Ok(Some(Vec::new())),
+    let vendor = match Sight::of(caller) {
+        Sight::All => return Ok(None),
+        Sight::Of(vendor) => vendor,
+        Sight::Nothing => return Ok(Some(Vec::new())),
     };
     let mut transaction = app.db.begin_platform().await?;
     let rows = store::list_plugins(&mut transaction, Some(vendor)).await?;

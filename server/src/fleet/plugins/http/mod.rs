@@ -12,7 +12,7 @@ use futures_util::StreamExt as _;
 use utoipa_actix_web::service_config::ServiceConfig;
 
 use self::views::{Plugin, PluginEvent, PluginVersion, PluginVersions, Plugins, view};
-use super::visibility::seen;
+use super::visibility::{Sight, seen};
 use super::{signature, store, upload_version};
 use crate::app::AppData;
 use crate::error::{ApiResult, Error, Kind, Problems};
@@ -81,10 +81,10 @@ async fn read(mut payload: Payload, limit: usize) -> Result<Vec<u8>, Error> {
 #[utoipa::path(tag = "plugins", responses((status = 200, body = Plugins), Problems))]
 #[get("/plugins")]
 async fn list_plugins(caller: Caller, app: AppData) -> ApiResult<Json<Plugins>> {
-    let of = match (caller.role(), caller.principal.vendor) {
-        (Role::PlatformAdmin, _) => None,
-        (Role::Vendor, Some(vendor)) => Some(vendor),
-        _ => return Ok(Json(Plugins { items: Vec::new() })),
+    let of = match Sight::of(&caller) {
+        Sight::All => None,
+        Sight::Of(vendor) => Some(vendor),
+        Sight::Nothing => return Ok(Json(Plugins { items: Vec::new() })),
     };
     let mut transaction = app.db.begin_platform().await?;
     let rows = store::list_plugins(&mut transaction, of).await?;
