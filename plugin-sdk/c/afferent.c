@@ -216,6 +216,34 @@ struct afferent_value afferent_float(struct afferent_reader *reader, const char 
     return afferent_quantity(afferent_decimal(mantissa, exponent), unit);
 }
 
+uint16_t afferent_sum(const uint8_t *data, size_t length) {
+    uint16_t sum = 0;
+    for (size_t index = 0; index < length; index++) sum = (uint16_t)(sum + data[index]);
+    return sum;
+}
+
+uint8_t afferent_xor(const uint8_t *data, size_t length) {
+    uint8_t combined = 0;
+    for (size_t index = 0; index < length; index++) combined ^= data[index];
+    return combined;
+}
+
+static uint32_t mirrored(uint32_t value, uint8_t bits) {
+    uint32_t mirror = 0;
+    for (uint8_t bit = 0; bit < bits; bit++) mirror |= (value >> bit & 1u) << (bits - 1 - bit);
+    return mirror;
+}
+
+uint16_t afferent_crc_over(struct afferent_crc crc, const uint8_t *data, size_t length) {
+    uint32_t rest = crc.start;
+    for (size_t index = 0; index < length; index++) {
+        rest ^= (crc.lowest_first ? mirrored(data[index], 8) : data[index]) << (crc.bits - 8);
+        for (uint8_t bit = 0; bit < 8; bit++) rest = rest >> (crc.bits - 1) & 1u ? rest << 1 ^ crc.polynomial : rest << 1;
+        rest &= (1u << crc.bits) - 1;
+    }
+    return (uint16_t)((crc.lowest_first ? mirrored(rest, crc.bits) : rest) ^ crc.end);
+}
+
 /* How many days the month has; the most that are possible where year or month are unknown. */
 static uint8_t days(uint16_t year, uint8_t month) {
     switch (month) {

@@ -245,6 +245,14 @@ struct afferent_clock { struct afferent_text local; const char *state; };
 /* Bluetooth Date Time 0x2A08, 7 bytes. */
 struct afferent_clock afferent_date_time(struct afferent_reader *reader);
 
+/* The sum of all bytes (its lower byte is their sum modulo 256), and all bytes combined with exclusive-or. */
+uint16_t afferent_sum(const uint8_t *data, size_t length);
+uint8_t afferent_xor(const uint8_t *data, size_t length);
+/* A cyclic redundancy check of 8 or 16 bits, by the parameters under which catalogues list it: what it starts with, what the end is
+   combined with, whether the lowest bit of every byte comes first ("reflected"). Modbus's is { 16, 0x8005, 0xFFFF, 0, true }. */
+struct afferent_crc { uint8_t bits; uint16_t polynomial, start, end; bool lowest_first; };
+uint16_t afferent_crc_over(struct afferent_crc crc, const uint8_t *data, size_t length);
+
 /* How many bytes are left; 0 after a refusal, so that `while (afferent_left(&reader))` ends. */
 size_t afferent_left(const struct afferent_reader *reader);
 /* Ends the reading: refuses bytes that are left over. Every reader has to be ended. */

@@ -16,7 +16,12 @@ export class Refusal extends Error {
 
 /// `mantissa × 10^exponent`: decimal(7025, -2) is 70.25; trailing zeros are precision.
 export function decimal(mantissa, exponent = 0) {
-  if (!Number.isSafeInteger(mantissa)) throw new Refusal("malformed", "a number of more digits than are exact here");
+  if (Number.isFinite(mantissa) && !Number.isInteger(mantissa)) {
+    throw new TypeError("a decimal is made of whole numbers, or of text with parseDecimal: a fraction has lost digits");
+  }
+  if (!Number.isSafeInteger(mantissa) || !Number.isInteger(exponent) || Math.abs(exponent) > 64) {
+    throw new Refusal("malformed", "a number of more digits than are exact here");
+  }
   return { mantissa: mantissa === 0 ? 0 : mantissa, exponent };
 }
 
@@ -31,6 +36,38 @@ export function parseDecimal(text) {
 export const quantity = (value, unit, comparator) => ({ tag: "quantity", val: { value, unit, comparator, extra: [] } });
 export const absent = (reason) => ({ tag: "absent", val: reason });
 export const text = (words) => ({ tag: "text", val: words });
+
+/// The special values lie around the ends of the mantissa, and hold only with the exponent 0: NaN, +INFINITY, NRes (not at this
+/// resolution), reserved, -INFINITY.
+const special = (raw, most) => {
+  const reasons = { [-1]: "positive-infinity", 0: "not-a-number", 1: "error", 2: "error", 3: "negative-infinity" };
+  const reason = reasons[raw - most];
+  return reason && absent(reason);
+};
+
+/// The sum of all bytes: `byteSum(data) % 256` is a sum of one byte.
+export const byteSum = (data) => data.reduce((sum, byte) => sum + byte, 0);
+
+/// All bytes combined with exclusive-or.
+export const byteXor = (data) => data.reduce((all, byte) => all ^ byte, 0);
+
+/// A cyclic redundancy check of 8 or 16 bits, by the parameters under which catalogues list it: the polynomial, what it starts with,
+/// what the end is combined with, and whether the lowest bit of every byte comes first ("reflected").
+/// `crc(data, { bits: 16, polynomial: 0x8005, start: 0xffff, lowestFirst: true })` is Modbus's.
+export function crc(data, { bits, polynomial, start = 0, end = 0, lowestFirst = false }) {
+  const mirrored = (value, width) => {
+    let mirror = 0;
+    for (let bit = 0; bit < width; bit += 1) mirror |= ((value >> bit) & 1) << (width - 1 - bit);
+    return mirror;
+  };
+  let rest = start;
+  for (const byte of data) {
+    rest ^= (lowestFirst ? mirrored(byte, 8) : byte) << (bits - 8);
+    for (let bit = 0; bit < 8; bit += 1) rest = (rest >> (bits - 1)) & 1 ? (rest << 1) ^ polynomial : rest << 1;
+    rest &= 2 ** bits - 1;
+  }
+  return (lowestFirst ? mirrored(rest, bits) : rest) ^ end;
+}
 
 /// Reads a payload from its first byte to its last; every refusal names the offset. End with `finish`.
 export class Reader {
@@ -56,15 +93,22 @@ export class Reader {
   u16be() { return this.view.getUint16(this.take(2), false); }
   i16le() { return this.view.getInt16(this.take(2), true); }
   i16be() { return this.view.getInt16(this.take(2), false); }
+  u24le() { const [low, middle, high] = this.bytes(3); return low | middle << 8 | high << 16; }
+  u24be() { const [high, middle, low] = this.bytes(3); return low | middle << 8 | high << 16; }
   u32le() { return this.view.getUint32(this.take(4), true); }
   u32be() { return this.view.getUint32(this.take(4), false); }
+  i32le() { return this.view.getInt32(this.take(4), true); }
+  i32be() { return this.view.getInt32(this.take(4), false); }
   bytes(count) { const at = this.take(count); return this.data.slice(at, at + count); }
 
   /// A flag byte of which only these bits may be set: another one could shift every field behind it.
-  flags(known) {
-    const at = this.position;
-    const bits = this.u8();
-    const unknown = bits & ~known & 0xff;
+  flags(known) { return this.onlyKnown(this.position, this.u8(), known); }
+
+  /// The same of two bytes, the lower one first.
+  flags16le(known) { return this.onlyKnown(this.position, this.u16le(), known); }
+
+  onlyKnown(at, bits, known) {
+    const unknown = bits & ~known;
     if (unknown) {
       const bit = 31 - Math.clz32(unknown & -unknown);
       throw new Refusal("malformed", `flag bit ${bit} is not one of this format`, { offset: at });
@@ -75,8 +119,18 @@ export class Reader {
   /// IEEE 11073 SFLOAT in a unit; special values are absent, never a number.
   sfloat(unit) {
     const raw = this.u16le();
-    const reason = { 0x07ff: "not-a-number", 0x07fe: "positive-infinity", 0x0802: "negative-infinity", 0x0800: "error", 0x0801: "error" }[raw];
-    return reason ? absent(reason) : quantity(decimal((raw << 20) >> 20, (raw << 16) >> 28), unit);
+    return special(raw, 0x07ff) ?? quantity(decimal((raw << 20) >> 20, (raw << 16) >> 28), unit);
+  }
+
+  /// IEEE 11073 FLOAT, 4 bytes, likewise.
+  float(unit) {
+    const at = this.position;
+    const raw = this.u32le();
+    const exponent = raw >> 24;
+    if (exponent < -64 || exponent > 64) {
+      throw new Refusal("malformed", "the exponent of this FLOAT is outside -64 to 64", { offset: at });
+    }
+    return special(raw, 0x007fffff) ?? quantity(decimal((raw << 8) >> 8, exponent), unit);
   }
 
   /// Bluetooth Date Time, 7 bytes: { text } of a time that exists, or { state } of the clock.

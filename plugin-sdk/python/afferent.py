@@ -66,6 +66,31 @@ def text(words: str) -> Value:
     return Value_Text(words)
 
 
+def byte_xor(data: bytes) -> int:
+    """All bytes combined with exclusive-or. (Their sum is Python's own `sum(data) % 256`.)"""
+    combined = 0
+    for byte in data:
+        combined ^= byte
+    return combined
+
+
+def crc(data: bytes, *, bits: int, polynomial: int, start: int = 0, end: int = 0, lowest_first: bool = False) -> int:
+    """A cyclic redundancy check, by the parameters under which catalogues list it: the polynomial, what it starts with, what the end is
+    combined with, and whether the lowest bit of every byte comes first ("reflected").
+    `crc(data, bits=16, polynomial=0x8005, start=0xFFFF, lowest_first=True)` is Modbus's."""
+
+    def mirrored(value: int, width: int) -> int:
+        return int(f"{value:0{width}b}"[::-1], 2)
+
+    rest = start
+    for byte in data:
+        rest ^= (mirrored(byte, 8) if lowest_first else byte) << bits - 8
+        for _ in range(8):
+            rest = rest << 1 ^ polynomial if rest >> bits - 1 & 1 else rest << 1
+        rest &= (1 << bits) - 1
+    return (mirrored(rest, bits) if lowest_first else rest) ^ end
+
+
 class Flags(NamedTuple):
     """A flag byte that was read."""
 
@@ -86,8 +111,9 @@ class Clock(NamedTuple):
 class Reader:
     """Reads a payload from its first byte to its last; every refusal names the offset. End with `finish`."""
 
-    SPECIAL = {0x07FF: "not-a-number", 0x07FE: "positive-infinity", 0x0802: "negative-infinity", 0x0800: "error", 0x0801: "error"}
-    """The special values of an SFLOAT: NaN, +INFINITY, -INFINITY, NRes (not at this resolution), reserved."""
+    SPECIAL = {-1: "positive-infinity", 0: "not-a-number", 1: "error", 2: "error", 3: "negative-infinity"}
+    """The special values of SFLOAT and FLOAT, by their distance from the largest mantissa (with the exponent 0): +INFINITY, NaN, NRes (not
+    at this resolution), reserved, -INFINITY."""
 
     def __init__(self, data: bytes):
         self.data = data
@@ -116,8 +142,13 @@ class Reader:
 
     def flags(self, known: int) -> Flags:
         """A flag byte of which only these bits may be set: another one could shift every field behind it."""
-        at = self.position
-        bits = self.u8()
+        return self._only_known(self.position, self.u8(), known)
+
+    def flags_u16_le(self, known: int) -> Flags:
+        """The same of two bytes, the lower one first."""
+        return self._only_known(self.position, self.u16_le(), known)
+
+    def _only_known(self, at: int, bits: int, known: int) -> Flags:
         unknown = bits & ~known
         if unknown:
             bit = (unknown & -unknown).bit_length() - 1
@@ -127,10 +158,22 @@ class Reader:
     def sfloat(self, unit: str) -> Value:
         """IEEE 11073 SFLOAT in a unit; special values are absent, never a number."""
         raw = self.u16_le()
-        if reason := self.SPECIAL.get(raw):
+        if reason := self.SPECIAL.get(raw - 0x07FF):
             return absent(reason)
         mantissa, exponent = raw & 0x0FFF, raw >> 12
         return quantity(decimal(mantissa - (mantissa >> 11 << 12), exponent - (exponent >> 3 << 4)), unit)
+
+    def float(self, unit: str) -> Value:
+        """IEEE 11073 FLOAT, 4 bytes, likewise."""
+        at = self.position
+        raw = self.u32_le()
+        if reason := self.SPECIAL.get(raw - 0x007F_FFFF):
+            return absent(reason)
+        mantissa, exponent = raw & 0x00FF_FFFF, raw >> 24
+        exponent -= exponent >> 7 << 8
+        if not -64 <= exponent <= 64:
+            raise Refusal("the exponent of this FLOAT is outside -64 to 64", offset=at)
+        return quantity(decimal(mantissa - (mantissa >> 23 << 24), exponent), unit)
 
     def date_time(self) -> Clock:
         """Bluetooth Date Time 0x2A08, 7 bytes: a time that exists, or the state of the clock that said none."""

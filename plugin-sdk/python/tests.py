@@ -43,6 +43,7 @@ class Bytes(TestCase):
 
     def test_every_refusal_names_its_offset(self):
         self.assertIn("flag bit 4", self.refused(sdk.Reader(b"\x10").flags, 0, 0x0F))
+        self.assertIn("flag bit 9", self.refused(sdk.Reader(b"\x01\x02").flags_u16_le, 0, 0x00FF))
         reader = sdk.Reader(b"\x00\x01")
         reader.u8()
         self.assertIn("2 bytes are needed at offset 1", self.refused(reader.u16_le, 1))
@@ -56,6 +57,12 @@ class Bytes(TestCase):
             self.assertEqual((value.is_, value.value), ("Value_Absent", reason))
         for raw, number in {0xF014: (20, -1), 0xFFFF: (-1, -1), 0x17FF: (2047, 1), 0x0803: (-2045, 0)}.items():
             self.assertEqual(sdk.Reader(raw.to_bytes(2, "little")).sfloat("kPa").value.value, number)
+        for raw, reason in {0x7FFFFF: "not-a-number", 0x7FFFFE: "positive-infinity", 0x800002: "negative-infinity", 0x800000: "error", 0x800001: "error"}.items():
+            value = sdk.Reader(raw.to_bytes(4, "little")).float("Cel")
+            self.assertEqual((value.is_, value.value), ("Value_Absent", reason))
+        for raw, number in {0xFF00016C: (364, -1), 0xFEFFFFFF: (-1, -2), 0x017FFFFF: (8388607, 1), 0x00800003: (-8388605, 0)}.items():
+            self.assertEqual(sdk.Reader(raw.to_bytes(4, "little")).float("Cel").value.value, number)
+        self.refused(sdk.Reader(b"\x01\x00\x00\x7f").float, 0, "Cel")
 
     def test_clocks(self):
         def said(*date):
@@ -77,6 +84,23 @@ class Numbers(TestCase):
             self.assertRaises(sdk.Refusal, sdk.parse_decimal, text)
         for number in [70.5, True, "70"]:
             self.assertRaises(TypeError, sdk.decimal, number)
+
+
+class Checksums(TestCase):
+    def test_the_catalogues_check_values(self):
+        data = b"123456789"
+        self.assertEqual(sdk.byte_xor(data), 0x31)
+        for wanted, parameters in [
+            (0xF4, {"bits": 8, "polynomial": 0x07}),
+            (0xA1, {"bits": 8, "polynomial": 0x31, "lowest_first": True}),
+            (0xDA, {"bits": 8, "polynomial": 0x9B, "start": 0xFF}),
+            (0xA1, {"bits": 8, "polynomial": 0x07, "end": 0x55}),
+            (0x31C3, {"bits": 16, "polynomial": 0x1021}),
+            (0x29B1, {"bits": 16, "polynomial": 0x1021, "start": 0xFFFF}),
+            (0x4B37, {"bits": 16, "polynomial": 0x8005, "start": 0xFFFF, "lowest_first": True}),
+            (0x906E, {"bits": 16, "polynomial": 0x1021, "start": 0xFFFF, "end": 0xFFFF, "lowest_first": True}),
+        ]:
+            self.assertEqual(sdk.crc(data, **parameters), wanted, parameters)
 
 
 class Json(TestCase):

@@ -210,6 +210,22 @@ fn a_c_project_is_made_packed_and_passes() {
         assert!(refusal.contains(told), "{refusal}");
     }
 
+    // The check value of Modbus in the catalogues, and another.
+    let own =
+        "struct afferent_crc modbus = { .bits = 16, .polynomial = 0x8005, .start = 0xFFFF, .lowest_first = true };";
+    for (wanted, agrees) in [("0x4B37", true), ("0x4B38", false)] {
+        let check = format!(
+            "{own}\n    if (afferent_crc_over(modbus, (const uint8_t *)\"123456789\", 9) != {wanted}) afferent_refuse_here(&reader, \"a CRC\");\n"
+        );
+        std::fs::write(
+            &path,
+            text.replace("afferent_finish(&reader);", &format!("{check}    afferent_finish(&reader);")),
+        )
+        .unwrap();
+        let packed = pack::pack(&scratch.0).unwrap_or_else(|error| panic!("{error:#}"));
+        assert_eq!(host().load(&packed.component).is_ok(), agrees, "{wanted}");
+    }
+
     // What there is not is told when it is packed, with the line.
     let read = "afferent_u16_le(&reader);";
     for (wrong, told) in [
@@ -250,17 +266,26 @@ fn a_python_project_is_made_packed_and_passes() {
     is_told_the_exception(&scratch.0, "decoder.py", wrong, "`AttributeError` at decoder.py:");
 }
 
-/// Runs the Python SDK's own tests outside the sandbox, with bindings as the tool makes them.
-#[test]
+/// Runs the tests of an interpreted SDK outside the sandbox: those of Python with bindings as the tool makes them.
 #[expect(clippy::print_stderr, reason = "a test that proves nothing says so")]
-fn the_python_sdk_refuses_what_it_does_not_know() {
-    let sdk = Path::new(env!("CARGO_MANIFEST_DIR")).join("../python");
-    let run = std::process::Command::new("python3").args(["-B", "tests.py"]).current_dir(sdk).output();
-    let Ok(output) = run else {
-        eprintln!("SKIPPED: there is no Python");
+fn passes_its_own_tests(sdk: &str, command: &str, arguments: &[&str]) {
+    let sdk = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(sdk);
+    let Ok(run) = std::process::Command::new(command).args(arguments).current_dir(sdk).output() else {
+        eprintln!("SKIPPED: there is no {command}");
         return;
     };
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let said = |output: &[u8]| String::from_utf8_lossy(output).into_owned();
+    assert!(run.status.success(), "{}{}", said(&run.stdout), said(&run.stderr));
+}
+
+#[test]
+fn the_python_sdk_refuses_what_it_does_not_know() {
+    passes_its_own_tests("python", "python3", &["-B", "tests.py"]);
+}
+
+#[test]
+fn the_javascript_sdk_refuses_what_it_does_not_know() {
+    passes_its_own_tests("javascript", "node", &["--test", "tests.mjs"]);
 }
 
 #[test]
