@@ -1,6 +1,6 @@
 //! `afferent plugin upload`: sends a component to a server's registry, signed if there is a key.
 
-use std::io::Read as _;
+use std::io::{IsTerminal as _, Read as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
@@ -36,6 +36,7 @@ pub struct UploadArgs {
 ///
 /// # Errors
 /// A file that cannot be read, or a server that cannot be reached.
+#[expect(clippy::print_stderr, reason = "printing is what this command is for")]
 pub async fn run(args: UploadArgs) -> anyhow::Result<ExitCode> {
     let component = std::fs::read(&args.file).with_context(|| format!("{} cannot be read", args.file.display()))?;
     let token = read_token(&args.token_file)?;
@@ -43,15 +44,37 @@ pub async fn run(args: UploadArgs) -> anyhow::Result<ExitCode> {
     let url = args.server.join("/api/v1/plugins").context("the server's address is none")?;
     #[expect(clippy::disallowed_methods, reason = "a command on somebody's own machine, which calls where they say")]
     let client = reqwest::Client::builder().timeout(PATIENCE).build()?;
+    let size = component.len();
     let mut request = client.post(url).bearer_auth(token).header("Content-Type", "application/wasm").body(component);
     if let Some(signature) = signature {
         request = request.header("Afferent-Signature", signature);
     }
-    let answer = request.send().await.with_context(|| format!("{} does not answer", args.server))?;
+    let answer = tokio::select! {
+        answer = request.send() => answer,
+        never = tell_the_time(size) => match never {},
+    };
+    if std::io::stderr().is_terminal() {
+        eprint!("\r\x1b[K");
+    }
+    let answer = answer.with_context(|| format!("{} does not answer", args.server))?;
     let status = answer.status();
     let text = answer.text().await?;
     let body: Value = serde_json::from_str(&text).unwrap_or_default();
     Ok(report(status.as_u16(), &body, &text))
+}
+
+/// Says every second, on a terminal, that it is still waited for: a server compiles an interpreter of 18 MB for some ten seconds.
+#[expect(clippy::print_stderr, reason = "printing is what this command is for")]
+async fn tell_the_time(size: usize) -> std::convert::Infallible {
+    if !std::io::stderr().is_terminal() {
+        return std::future::pending().await;
+    }
+    let begun = std::time::Instant::now();
+    loop {
+        let (kilobytes, seconds) = (size.div_ceil(1000), begun.elapsed().as_secs());
+        eprint!("\r\x1b[K{kilobytes} KB are sent, compiled and tried by the server: {seconds} s");
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
 }
 
 #[expect(clippy::print_stdout, clippy::print_stderr, reason = "printing is what this command is for")]
