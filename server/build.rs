@@ -44,6 +44,7 @@ fn main() -> Result<()> {
     for (folder, name) in [
         ("hostile-decoder", "HOSTILE_DECODER"),
         ("versioned-decoder", "VERSIONED_DECODER"),
+        ("versioned-hub", "VERSIONED_HUB"),
         ("versioned-scale", "VERSIONED_SCALE"),
     ] {
         let fixture = root.join("tests/fixtures").join(folder);

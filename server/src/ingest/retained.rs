@@ -1,4 +1,4 @@
-//! Uplinks that are kept, page by page, with their raw bytes and devices: what replays and shadow replays read.
+//! Uplinks that are kept, page by page, with their raw bytes and their devices or hubs: what replays and shadow replays read.
 //!
 //! A page is bounded in rows and in bytes, and read in one short transaction of its tenant. Bodies are asked for by the time
 //! of receipt, for a page's are near each other. Whoever works through pages gives way to live uplinks between them ([`rest`]).
@@ -10,17 +10,18 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use chrono::{DateTime, TimeDelta, Utc};
-use db::{DeviceId, TenantId, TenantScope, UplinkId};
+use db::{DeviceId, HubId, TenantId, TenantScope, UplinkId};
 use diesel::QueryableByName;
 use diesel::prelude::*;
 use diesel::sql_types::{Array, BigInt, Bool, Bytea, Integer, Nullable, Text, Timestamptz, Uuid as SqlUuid};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
 
 use super::model::Received;
 use crate::app::App;
 use crate::error::Error;
-use crate::fleet::{DeviceSnapshot, load_device};
+use crate::fleet::{DeviceSnapshot, HubSnapshot, load_device, load_hub};
 
 /// Raw bytes of a page, roughly: what comes after is left for the next.
 const PAGE_BYTES: i64 = 4 << 20;
@@ -60,6 +61,8 @@ pub struct RetainedFilter {
     pub until: Option<DateTime<Utc>>,
     /// Of devices of these models.
     pub models: Option<Vec<String>>,
+    /// The payloads that hubs of these models sent in their own words, instead of devices' uplinks.
+    pub hub_models: Option<Vec<String>>,
     /// Of these devices.
     pub devices: Option<Vec<DeviceId>>,
     /// In quarantine.
@@ -79,16 +82,19 @@ pub struct Retained {
     pub has_bytes: bool,
     /// Its device; none for a hub's own payload.
     pub device: Option<Arc<DeviceSnapshot>>,
+    /// The hub whose own payload it is, where those were asked for.
+    pub hub: Option<Arc<HubSnapshot>>,
     /// What it came to.
     pub outcome: String,
     /// Whether it is in quarantine.
     pub quarantined: bool,
 }
 
-/// The devices of the last pages.
+/// The devices and hubs of the last pages.
 #[derive(Debug, Default)]
 pub struct Devices {
     known: HashMap<DeviceId, Option<Arc<DeviceSnapshot>>>,
+    hubs: HashMap<HubId, Option<Arc<HubSnapshot>>>,
     since: Option<Instant>,
 }
 
@@ -98,6 +104,8 @@ struct Row {
     id: UplinkId,
     #[diesel(sql_type = Timestamptz)]
     received_at: DateTime<Utc>,
+    #[diesel(sql_type = SqlUuid)]
+    source_id: Uuid,
     #[diesel(sql_type = Nullable<SqlUuid>)]
     device_id: Option<DeviceId>,
     #[diesel(sql_type = Text)]
@@ -124,7 +132,9 @@ const WHERE: &str = "FROM uplink u LEFT JOIN quarantine q ON q.tenant_id = u.ten
        AND ($5::uuid[] IS NULL OR u.id = ANY($5)) AND ($6::uuid[] IS NULL OR u.device_id = ANY($6)) \
        AND ($7::text[] IS NULL OR EXISTS (SELECT FROM device d WHERE d.tenant_id = $1 AND d.id = u.device_id AND d.model = ANY($7))) \
        AND (NOT $8 OR q.uplink_id IS NOT NULL) AND ($9::text IS NULL OR q.reason = $9) \
-       AND ($10::text IS NULL OR (u.decoder_name = $10 AND u.decoder_version = $11))";
+       AND ($10::text IS NULL OR (u.decoder_name = $10 AND u.decoder_version = $11)) \
+       AND ($12::text[] IS NULL OR (u.device_id IS NULL AND u.outcome IN ('split', 'nothing', 'undecodable') \
+            AND EXISTS (SELECT FROM hub h WHERE h.tenant_id = $1 AND h.id = u.source_id AND h.model = ANY($12))))";
 
 macro_rules! bound {
     ($sql:expr, $tenant:expr, $after:expr, $filter:expr) => {{
@@ -142,6 +152,7 @@ macro_rules! bound {
             .bind::<Nullable<Text>, _>(filter.quarantine_reason.clone())
             .bind::<Nullable<Text>, _>(filter.decoded_by.as_ref().map(|(name, _)| name.clone()))
             .bind::<Nullable<Text>, _>(filter.decoded_by.as_ref().map(|(_, version)| version.clone()))
+            .bind::<Nullable<Array<Text>>, _>(filter.hub_models.clone())
     }};
 }
 
@@ -175,7 +186,7 @@ pub async fn count(app: &App, tenant: TenantId, filter: &RetainedFilter) -> Resu
         number: i64,
     }
     let mut transaction = TenantScope::one(tenant).begin(&app.db).await?;
-    let first = UplinkId(uuid::Uuid::nil());
+    let first = UplinkId(Uuid::nil());
     let found: Count = bound!(format!("SELECT count(*) AS number {WHERE}"), tenant, first, filter)
         .get_result(&mut *transaction)
         .await?;
@@ -197,8 +208,8 @@ pub async fn page(
 ) -> Result<Vec<Retained>, Error> {
     let mut transaction = TenantScope::one(tenant).begin(&app.db).await?;
     let sql = format!(
-        "SELECT u.id, u.received_at, u.device_id, u.channel, u.content_type, u.captured_at, u.body_hash, u.body_size, u.body, u.outcome, \
-            q.uplink_id IS NOT NULL AS quarantined {WHERE} ORDER BY u.id LIMIT $12"
+        "SELECT u.id, u.received_at, u.source_id, u.device_id, u.channel, u.content_type, u.captured_at, u.body_hash, u.body_size, u.body, u.outcome, \
+            q.uplink_id IS NOT NULL AS quarantined {WHERE} ORDER BY u.id LIMIT $13"
     );
     let mut rows: Vec<Row> =
         bound!(sql, tenant, after, filter).bind::<BigInt, _>(limit).load(&mut *transaction).await?;
@@ -215,6 +226,11 @@ pub async fn page(
             unknown.insert(load_device(&mut transaction, app, tenant, device).await?.map(Arc::new));
         }
     }
+    for hub in rows.iter().map(|row| HubId(row.source_id)).filter(|_| filter.hub_models.is_some()) {
+        if let Entry::Vacant(unknown) = devices.hubs.entry(hub) {
+            unknown.insert(load_hub(&mut transaction, app, tenant, hub).await?.map(Arc::new));
+        }
+    }
     transaction.commit().await?;
     let mut page = Vec::with_capacity(rows.len());
     for row in rows {
@@ -224,10 +240,11 @@ pub async fn page(
 }
 
 impl Devices {
-    /// Devices that are known for long may have other settings by now.
+    /// What is known for long may have other settings by now.
     fn refresh(&mut self) {
         if self.since.is_none_or(|since| since.elapsed() > GOOD_FOR) {
             self.known.clear();
+            self.hubs.clear();
             self.since = Some(Instant::now());
         }
     }
@@ -261,6 +278,7 @@ impl Row {
                 body_hash: body_hash.map_err(|_length| Error::internal(anyhow::anyhow!("a body_hash is 32 bytes")))?,
             },
             device: self.device_id.and_then(|device| devices.known.get(&device).cloned().flatten()),
+            hub: devices.hubs.get(&HubId(self.source_id)).cloned().flatten(),
             outcome: self.outcome,
             quarantined: self.quarantined,
         })

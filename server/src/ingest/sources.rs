@@ -8,7 +8,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
-use db::{DeviceId, HubId, TenantScope};
+use db::{CredentialId, DeviceId, HubId, TenantScope};
 use moka::future::Cache;
 use sha2::{Digest, Sha256};
 
@@ -50,6 +50,13 @@ pub struct KnownHub {
 }
 
 impl KnownHub {
+    /// A hub whose kept payload is read again: nobody has just sent it.
+    pub fn of_kept_payload(hub: HubSnapshot) -> Self {
+        let credential = CredentialId(uuid::Uuid::nil());
+        let identity = SourceIdentity { credential, tenant: hub.tenant, kind: SourceKind::Hub, source: hub.id.0 };
+        Self { identity, hub }
+    }
+
     /// A device that it carries under an address, as the source of what it carries.
     pub fn carrying(&self, address: &str, device: DeviceSnapshot) -> KnownSource {
         let carried_by =

@@ -1,6 +1,7 @@
 //! Decoding again: replays that correct what is stored, and decoder versions that run beside the one that serves.
 
 mod corrections;
+mod hubs;
 mod jobs;
 mod people;
 mod shadow;

@@ -233,6 +233,12 @@ impl Hub {
         self.post("application/json", payload.to_string()).await
     }
 
+    /// Sends a payload of bytes.
+    pub async fn bytes(&self, payload: Vec<u8>) -> Answer {
+        let request = self.actor.request(Method::POST, "/ingest/v1/hubs/uplinks");
+        self.actor.send(request.header("Content-Type", "application/octet-stream").body(payload)).await
+    }
+
     pub async fn post(&self, media_type: &str, body: String) -> Answer {
         let request = self.actor.request(Method::POST, "/ingest/v1/hubs/uplinks");
         self.actor.send(request.header("Content-Type", media_type).body(body)).await

@@ -25,7 +25,7 @@ pub use postgres_proxy::{Cut, PostgresProxy};
 pub use process::{ServerProcess, free_address};
 pub use script::Stage;
 pub use tcp_proxy::TcpProxy;
-pub use versioned::{versioned, versioned_frame};
+pub use versioned::{versioned, versioned_frame, versioned_hub};
 pub use withings_cloud::{CLIENT_SECRET, CloudFault, WithingsCloud};
 
 use std::net::{SocketAddr, TcpListener};

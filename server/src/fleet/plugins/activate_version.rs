@@ -8,7 +8,7 @@ use super::upload_version::check_models;
 use crate::app::App;
 use crate::error::{Error, Kind};
 use crate::fleet::Origin;
-use crate::fleet::store::decoder as provenance;
+use crate::fleet::store::{decoder as provenance, hub};
 use crate::identity::{Principal, Role};
 use crate::wiring;
 
@@ -63,6 +63,7 @@ async fn serve(
 ) -> Result<VersionRow, Error> {
     // Compiled before anything changes: the switch itself takes no time.
     let decoder = app.decoders.version(&app.db, plugin, version).await?;
+    let hubs = if decoder.surface() == Surface::Hub { count_hubs(app, &decoder).await? } else { 0 };
     let mut transaction = app.db.begin_platform().await?;
     store::lock(&mut transaction).await?;
     let row = found(store::find_version(&mut transaction, plugin, version).await?)?;
@@ -81,7 +82,7 @@ async fn serve(
         check_missing(&mut transaction, active, &row).await?;
     }
     if let Some(active) = active.as_ref().filter(|active| active.id != row.id && !wish.without_comparison) {
-        check_compared(&mut transaction, active, &decoder).await?;
+        check_compared(&mut transaction, active, &decoder, hubs).await?;
     }
     if let Some(active) = active.as_ref().filter(|active| active.id != row.id) {
         store::set_state(&mut transaction, active.id, State::Retired, 0).await?;
@@ -112,11 +113,28 @@ async fn serve(
     Ok(row)
 }
 
-/// What serves devices is not replaced blindly: somebody has seen, since it serves, what the next version would change.
-async fn check_compared(conn: &mut db::Transaction, active: &VersionRow, next: &Decoder) -> Result<(), Error> {
-    // Hubs' decoders are not run in shadows (docs/replay.md), and where there are no devices there is nothing to compare.
-    let devices = store::count_units(conn, &active.models).await?;
-    if next.surface() != Surface::Device || devices == 0 {
+/// Hubs of all tenants whose payloads this decoder splits.
+async fn count_hubs(app: &App, decoder: &Decoder) -> Result<i64, Error> {
+    let models: Vec<String> = decoder.manifest().models.iter().map(|model| model.name.clone()).collect();
+    let mut transaction = app.db.begin_worker().await?;
+    let hubs = hub::count_of_models(&mut transaction, &models).await?;
+    transaction.commit().await?;
+    Ok(hubs)
+}
+
+/// What serves devices or hubs is not replaced blindly: somebody has seen, since it serves, what the next version would change.
+async fn check_compared(
+    conn: &mut db::Transaction,
+    active: &VersionRow,
+    next: &Decoder,
+    hubs: i64,
+) -> Result<(), Error> {
+    let (used_by, users) = match next.surface() {
+        Surface::Device => (store::count_units(conn, &active.models).await?, "devices"),
+        Surface::Hub => (hubs, "hubs"),
+    };
+    // Where nothing uses it there is nothing to compare.
+    if used_by == 0 {
         return Ok(());
     }
     let manifest = next.manifest();
@@ -129,7 +147,7 @@ async fn check_compared(conn: &mut db::Transaction, active: &VersionRow, next: &
     Err(Error::conflict(
         "plugin.not-compared",
         format!(
-            "{devices} devices use {} {}, and no shadow replay has compared it with this version since it serves: POST /api/v1/shadow-replays, and look at its report. Say `withoutComparison: true` if that cannot wait.",
+            "{used_by} {users} use {} {}, and no shadow replay has compared it with this version since it serves: POST /api/v1/shadow-replays, and look at its report. Say `withoutComparison: true` if that cannot wait.",
             active.plugin, active.version
         ),
     ))
@@ -213,7 +231,10 @@ pub async fn shadow(
         return Err(Error::field("/share", "a share is 0 to 100 percent"));
     }
     if app.decoders.version(&app.db, plugin, version).await?.surface() == Surface::Hub {
-        return Err(Error::field("/share", "what hubs split is not compared; their decoders have no shadow"));
+        return Err(Error::field(
+            "/share",
+            "a hub's decoder has no live shadow; POST /api/v1/shadow-replays compares what it makes of the payloads that are kept",
+        ));
     }
     let mut transaction = app.db.begin_platform().await?;
     store::lock(&mut transaction).await?;

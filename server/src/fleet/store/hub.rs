@@ -73,6 +73,14 @@ pub async fn insert_hub(conn: &mut AsyncPgConnection, row: &HubRow) -> QueryResu
     Ok(())
 }
 
+/// How many hubs of these models there are, of all tenants that the transaction sees.
+///
+/// # Errors
+/// The database's error.
+pub async fn count_of_models(conn: &mut AsyncPgConnection, models: &[String]) -> QueryResult<i64> {
+    hub::table.filter(hub::model.eq_any(models)).filter(hub::kind.eq(HUB)).count().get_result(conn).await
+}
+
 /// A hub or feed of one of the tenants.
 pub async fn find_carrier(
     conn: &mut AsyncPgConnection,

@@ -15,7 +15,7 @@ pub const MOST: usize = 5_000;
 const MAX_NAME: usize = 200;
 
 /// An item.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Item {
     /// The device, in the one spelling of addresses; empty where the item does not say.
     pub address: String,
@@ -28,7 +28,7 @@ pub struct Item {
 }
 
 /// What an item carries.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Content {
     /// Bytes for the device's own decoder, and their media type.
     Frame(Frame, &'static str),

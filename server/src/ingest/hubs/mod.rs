@@ -21,7 +21,7 @@ pub use http::routes;
 pub(super) use item::{Content, Item, JSON, MOST as MOST_ITEMS};
 pub(super) use receive_hub_uplink::{receive_known, take_envelope, take_payload};
 pub(super) use replay::replay;
-pub(super) use split::Parts;
+pub(super) use split::{Parts, hub_input, run_hub_decoder};
 pub(super) use store::{UnclaimedRow, list_unclaimed as list_kept};
 pub(super) use unclaimed::{Discard, Discarded, UnclaimedDevices, discard_kept, view as view_unclaimed};
 pub use unclaimed::{claim_kept, routes as api_routes, run as run_claims};

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use db::{CredentialId, TenantScope};
+use db::TenantScope;
 
 use super::answer::ItemReceipt;
 use super::item::Content;
@@ -13,7 +13,6 @@ use super::store::{self, NewQuarantine};
 use crate::app::App;
 use crate::error::Error;
 use crate::fleet::load_hub;
-use crate::identity::{SourceIdentity, SourceKind};
 use crate::ingest::model::{Outcome, Receipt};
 use crate::ingest::sources::KnownHub;
 use crate::ingest::store::KeptUplink;
@@ -30,9 +29,7 @@ pub(in crate::ingest) async fn replay(app: &Arc<App>, kept: KeptUplink) -> Resul
     let mut transaction = scope.begin(&app.db).await?;
     let snapshot = load_hub(&mut transaction, app, tenant, hub).await?;
     transaction.commit().await?;
-    let identity =
-        SourceIdentity { credential: CredentialId(uuid::Uuid::nil()), tenant, kind: SourceKind::Hub, source: hub.0 };
-    let hub = KnownHub { identity, hub: snapshot.ok_or_else(|| Error::not_found("hub of this uplink"))? };
+    let hub = KnownHub::of_kept_payload(snapshot.ok_or_else(|| Error::not_found("hub of this uplink"))?);
     let split = split(app, &hub.hub, &received, None).await?;
     let mut receipt = Receipt {
         uplink: received.id,

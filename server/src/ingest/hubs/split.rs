@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use plugin_host::{HubOutcome, Input, NameValue, Run};
+use plugin_host::{DecodeFailure, Decoder, HubOutcome, Input, NameValue, Run};
 
 use super::item::{Item, MOST};
 use crate::app::App;
@@ -22,6 +22,7 @@ pub struct Split {
 }
 
 /// Items, or why there are none.
+#[derive(Debug)]
 pub enum Parts {
     /// What it carried.
     Items(Vec<Item>),
@@ -46,7 +47,27 @@ pub async fn split(app: &App, hub: &HubSnapshot, received: &Received, ticket: Op
             return Ok(Split { decoder: None, parts });
         }
     };
-    let input = input(hub, received);
+    let run = run_hub_decoder(app, &binding.decoder, hub_input(hub, received), ticket).await?;
+    app.metrics.decode_seconds.observe(run.stats.elapsed.as_secs_f64());
+    app.metrics.decode_fuel.inc_by(run.stats.fuel_used);
+    if let Err(failure) = &run.result {
+        tracing::warn!(tenant.id = %hub.tenant, hub.id = %hub.id, reason = failure.kind.as_str(), "a hub's decoder failed; its payload is quarantined");
+    }
+    let manifest = binding.decoder.manifest();
+    let decoder = Some((manifest.name.clone(), manifest.version.clone()));
+    Ok(Split { decoder, parts: Parts::of(run.result) })
+}
+
+/// Runs a hub's decoder in a fresh sandbox, on a thread that may be kept.
+///
+/// # Errors
+/// 503 when no sandbox was free in time; 500 when the runtime ends.
+pub async fn run_hub_decoder(
+    app: &App,
+    decoder: &Arc<Decoder>,
+    input: Input,
+    ticket: Option<&Ticket>,
+) -> Result<Run<HubOutcome>, Error> {
     let permit = match ticket {
         Some(ticket) => {
             let slot = app.intake.decode_slot(&app.decode_slots, ticket).await;
@@ -54,38 +75,37 @@ pub async fn split(app: &App, hub: &HubSnapshot, received: &Received, ticket: Op
         }
         None => Arc::clone(&app.decode_slots).acquire_owned().await.map_err(Error::internal)?,
     };
-    let decoder = Arc::clone(&binding.decoder);
-    let run: Run<HubOutcome> = tokio::task::spawn_blocking(move || {
+    let decoder = Arc::clone(decoder);
+    tokio::task::spawn_blocking(move || {
         let run = decoder.run_hub(&input);
         drop(permit);
         run
     })
     .await
-    .map_err(Error::internal)?;
-    app.metrics.decode_seconds.observe(run.stats.elapsed.as_secs_f64());
-    app.metrics.decode_fuel.inc_by(run.stats.fuel_used);
-    let manifest = binding.decoder.manifest();
-    let decoder = Some((manifest.name.clone(), manifest.version.clone()));
-    let parts = match run.result {
-        Ok(HubOutcome::Items(items)) if items.is_empty() => Parts::Nothing("no-measurement".to_owned()),
-        Ok(HubOutcome::Items(items)) if items.len() <= MOST => {
-            Parts::Items(items.into_iter().map(Item::from).collect())
-        }
-        Ok(HubOutcome::Items(_)) => {
-            Parts::Undecodable("output-too-large".to_owned(), format!("more than {MOST} items in one payload"))
-        }
-        Ok(HubOutcome::Nothing(nothing)) => Parts::Nothing(nothing.reason),
-        Ok(HubOutcome::Incomplete(incomplete)) => Parts::Undecodable("incomplete".to_owned(), incomplete.reason),
-        Ok(HubOutcome::Error(error)) => Parts::Undecodable(error.kind.as_str().to_owned(), error_detail(&error)),
-        Err(failure) => {
-            tracing::warn!(tenant.id = %hub.tenant, hub.id = %hub.id, reason = failure.kind.as_str(), "a hub's decoder failed; its payload is quarantined");
-            Parts::Undecodable(failure.kind.as_str().to_owned(), failure.to_string())
-        }
-    };
-    Ok(Split { decoder, parts })
+    .map_err(Error::internal)
 }
 
-fn input(hub: &HubSnapshot, received: &Received) -> Input {
+impl Parts {
+    /// What a decoder's answer means.
+    pub fn of(answer: Result<HubOutcome, DecodeFailure>) -> Self {
+        match answer {
+            Ok(HubOutcome::Items(items)) if items.is_empty() => Self::Nothing("no-measurement".to_owned()),
+            Ok(HubOutcome::Items(items)) if items.len() <= MOST => {
+                Self::Items(items.into_iter().map(Item::from).collect())
+            }
+            Ok(HubOutcome::Items(_)) => {
+                Self::Undecodable("output-too-large".to_owned(), format!("more than {MOST} items in one payload"))
+            }
+            Ok(HubOutcome::Nothing(nothing)) => Self::Nothing(nothing.reason),
+            Ok(HubOutcome::Incomplete(incomplete)) => Self::Undecodable("incomplete".to_owned(), incomplete.reason),
+            Ok(HubOutcome::Error(error)) => Self::Undecodable(error.kind.as_str().to_owned(), error_detail(&error)),
+            Err(failure) => Self::Undecodable(failure.kind.as_str().to_owned(), failure.to_string()),
+        }
+    }
+}
+
+/// What a hub's decoder is given.
+pub fn hub_input(hub: &HubSnapshot, received: &Received) -> Input {
     let variables = hub.variables.iter();
     Input {
         model: hub.model.clone(),

@@ -72,6 +72,7 @@ fn filter(scope: &ReplayScope) -> RetainedFilter {
         from: scope.from,
         until: scope.until,
         models: scope.models.clone(),
+        hub_models: None,
         devices: scope.devices.clone(),
         quarantined: scope.quarantined,
         quarantine_reason: scope.quarantine_reason.clone(),

@@ -16,7 +16,7 @@ use crate::ingest::replays::{DecoderVersion, version};
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ShadowScope {
-    /// Devices of these models; left out: all that the version knows.
+    /// Devices, or hubs, of these models; left out: all that the version knows.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub models: Option<Vec<String>>,
     /// These tenants; left out: all.
@@ -44,8 +44,11 @@ pub(super) async fn begin(
     token: Option<ApiTokenId>,
 ) -> Result<RunRow, Error> {
     let decoder = version(app, wanted, "/decoder").await?;
-    if decoder.surface() != Surface::Device {
-        return Err(Error::field("/decoder", "shadow runs are for decoders of devices; this one is a hub's"));
+    if decoder.surface() == Surface::Hub && scope.share.is_some() {
+        return Err(Error::field(
+            "/scope/share",
+            "this decoder is a hub's: what it makes of the payloads that are kept can be compared, live ones cannot",
+        ));
     }
     let known: Vec<String> = decoder.manifest().models.iter().map(|model| model.name.clone()).collect();
     let models = scope.models.get_or_insert_with(|| known.clone());

@@ -6,13 +6,14 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use db::{TenantId, UplinkId};
-use plugin_host::Decoder;
+use plugin_host::{Decoder, Surface};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::begin::ShadowScope;
 use super::model::Report;
 use super::run_both::{ChangedKey, Ran, run_both};
+use super::split_both::split_both;
 use super::store::{self, Reached, RunRow};
 use crate::app::App;
 use crate::error::Error;
@@ -79,8 +80,12 @@ async fn step(app: &Arc<App>, worker: Uuid, devices: &mut Devices) -> Result<boo
     Ok(true)
 }
 
-fn filter(scope: &ShadowScope) -> RetainedFilter {
-    RetainedFilter { models: scope.models.clone(), from: scope.from, until: scope.until, ..RetainedFilter::default() }
+fn filter(scope: &ShadowScope, surface: Surface) -> RetainedFilter {
+    let (models, hub_models) = match surface {
+        Surface::Device => (scope.models.clone(), None),
+        Surface::Hub => (None, scope.models.clone()),
+    };
+    RetainedFilter { models, hub_models, from: scope.from, until: scope.until, ..RetainedFilter::default() }
 }
 
 /// The tenants that are looked at, in order.
@@ -94,7 +99,9 @@ async fn tenants(app: &App, scope: &ShadowScope) -> Result<BTreeSet<TenantId>, E
 
 async fn page(app: &Arc<App>, run: &RunRow, worker: Uuid, devices: &mut Devices) -> Result<(), Error> {
     let scope: ShadowScope = serde_json::from_value(run.scope.clone()).map_err(Error::internal)?;
-    let filter = filter(&scope);
+    let wanted = DecoderVersion { name: run.decoder_name.clone(), version: run.decoder_version.clone() };
+    let decoder = version(app, &wanted, "/decoder").await?;
+    let filter = filter(&scope, decoder.surface());
     let tenants = tenants(app, &scope).await?;
     if run.total.is_none() {
         let mut total = 0;
@@ -105,8 +112,6 @@ async fn page(app: &Arc<App>, run: &RunRow, worker: Uuid, devices: &mut Devices)
         store::set_total(&mut transaction, run.id, total).await?;
         transaction.commit().await?;
     }
-    let wanted = DecoderVersion { name: run.decoder_name.clone(), version: run.decoder_version.clone() };
-    let decoder = version(app, &wanted, "/decoder").await?;
     let first = run.position_tenant.map_or_else(|| tenants.first().copied(), Some);
     let mut report: Report = serde_json::from_value(run.report.clone()).map_err(Error::internal)?;
     let mut keys = Vec::new();
@@ -140,18 +145,20 @@ async fn compare_page(
     keys: &mut Vec<ChangedKey>,
 ) -> Result<(), Error> {
     for retained in page {
-        match (&retained.device, retained.has_bytes, retained.outcome.as_str()) {
-            (_, false, _) => report.skip("bytes-gone"),
+        let ran = match (&retained.device, &retained.hub) {
+            _ if !retained.has_bytes => Ran::Skipped("bytes-gone"),
             // Its frames are those of the uplink that was made of them.
-            (_, _, "joined") => report.skip("joined"),
-            (None, ..) => report.skip("no-device"),
-            (Some(device), ..) => match run_both(app, device, &retained.received, decoder).await? {
-                Ran::Compared(compared, changed) => {
-                    report.add(tenant, retained.received.id, &compared);
-                    keys.extend(changed);
-                }
-                Ran::Skipped(reason) => report.skip(reason),
-            },
+            _ if retained.outcome == "joined" => Ran::Skipped("joined"),
+            (Some(device), _) => run_both(app, device, &retained.received, decoder).await?,
+            (None, Some(hub)) => split_both(app, hub, &retained.received, decoder).await?,
+            (None, None) => Ran::Skipped("no-device"),
+        };
+        match ran {
+            Ran::Compared(compared, changed) => {
+                report.add(tenant, retained.received.id, &compared);
+                keys.extend(changed);
+            }
+            Ran::Skipped(reason) => report.skip(reason),
         }
         // Live uplinks come first.
         tokio::task::yield_now().await;

@@ -3,14 +3,14 @@
 //! Readings are matched by kind and record key; what is left by kind and time; what is left then by kind, in the order of
 //! the payload, if there are as many. What still has no counterpart appears or vanishes.
 
-use plugin_host::{DecodeFailure, Decoded, DeviceTime, NameValue, OnChange, Outcome, Reading, Run, Value};
+use plugin_host::{DecodeFailure, Decoded, DeviceTime, NameValue, OnChange, Outcome, Reading, Run, RunStats, Value};
 
 use super::model::{Class, Compared, Difference};
 use crate::ingest::decode_uplink::error_detail;
 use crate::ingest::replays::FieldChange;
 
 /// Differences of one uplink that are told.
-const MOST: usize = 50;
+pub(super) const MOST: usize = 50;
 
 /// A reading whose identity differs: place before, place after.
 pub type KeyPair = (usize, usize);
@@ -43,7 +43,12 @@ pub fn compare(model: &str, active: Option<&Run<Outcome>>, version: &Run<Outcome
 }
 
 fn nanoseconds(run: &Run<Outcome>) -> u64 {
-    u64::try_from(run.stats.elapsed.as_nanos()).unwrap_or(u64::MAX)
+    elapsed(&run.stats)
+}
+
+/// Nanoseconds of a run.
+pub(super) fn elapsed(stats: &RunStats) -> u64 {
+    u64::try_from(stats.elapsed.as_nanos()).unwrap_or(u64::MAX)
 }
 
 /// Why an uplink is refused: a stable word, and a sentence.
@@ -57,17 +62,7 @@ fn refusal(result: &Result<Outcome, DecodeFailure>) -> Option<String> {
 
 fn outcomes(before: Option<&Outcome>, after: Option<&Outcome>, compared: &mut Compared) -> Vec<KeyPair> {
     if let (Some(Outcome::Readings(before)), Some(Outcome::Readings(after))) = (before, after) {
-        let pairs = readings(&before.readings, &after.readings, compared);
-        let warnings = |decoded: &Decoded| {
-            decoded.warnings.iter().map(|warning| warning.code.as_str()).collect::<Vec<_>>().join(",")
-        };
-        let mut changes = Vec::new();
-        push(&mut changes, "warnings", &warnings(before), &warnings(after));
-        push(&mut changes, "facts", &format!("{:?}", before.facts), &format!("{:?}", after.facts));
-        if !changes.is_empty() {
-            compared.differences.push(Difference { kind: String::new(), changes });
-        }
-        return pairs;
+        return decoded(before, after, compared);
     }
     let name = |outcome: Option<&Outcome>| match outcome {
         Some(Outcome::Readings(_)) => "readings".to_owned(),
@@ -81,6 +76,20 @@ fn outcomes(before: Option<&Outcome>, after: Option<&Outcome>, compared: &mut Co
         compared.differences.push(Difference { kind: String::new(), changes });
     }
     Vec::new()
+}
+
+/// Compares what was read, and what was said beside it.
+pub(super) fn decoded(before: &Decoded, after: &Decoded, compared: &mut Compared) -> Vec<KeyPair> {
+    let pairs = readings(&before.readings, &after.readings, compared);
+    let warnings =
+        |decoded: &Decoded| decoded.warnings.iter().map(|warning| warning.code.as_str()).collect::<Vec<_>>().join(",");
+    let mut changes = Vec::new();
+    push(&mut changes, "warnings", &warnings(before), &warnings(after));
+    push(&mut changes, "facts", &format!("{:?}", before.facts), &format!("{:?}", after.facts));
+    if !changes.is_empty() {
+        compared.differences.push(Difference { kind: String::new(), changes });
+    }
+    pairs
 }
 
 /// Matches and compares readings.
@@ -190,7 +199,7 @@ fn fields(before: &Reading, after: &Reading) -> Vec<FieldChange> {
     changes
 }
 
-fn push(changes: &mut Vec<FieldChange>, field: &str, before: &str, after: &str) {
+pub(super) fn push(changes: &mut Vec<FieldChange>, field: &str, before: &str, after: &str) {
     if before != after {
         let told = |text: &str| (!text.is_empty()).then(|| text.chars().take(200).collect());
         changes.push(FieldChange { field: field.to_owned(), before: told(before), after: told(after) });

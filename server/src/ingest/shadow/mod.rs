@@ -9,11 +9,13 @@ mod activation;
 mod begin;
 mod carry_out;
 mod compare;
+mod compare_items;
 mod http;
 mod live;
 mod model;
 mod registry;
 mod run_both;
+mod split_both;
 mod store;
 
 pub use activation::{Block, activation_block, was_compared};

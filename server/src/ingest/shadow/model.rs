@@ -59,7 +59,7 @@ pub struct Compared {
 /// A reading that differs.
 #[derive(Debug, Clone)]
 pub struct Difference {
-    /// Kind of the reading; empty for the uplink as a whole.
+    /// Kind of the reading; empty for the uplink as a whole, and for an item of a hub's payload.
     pub kind: String,
     /// Its fields before and after.
     pub changes: Vec<FieldChange>,
@@ -94,9 +94,10 @@ pub struct Example {
 pub struct FieldCount {
     /// The model.
     pub model: String,
-    /// Kind of the reading; empty for the uplink as a whole.
+    /// Kind of the reading; empty for the uplink as a whole, and for an item of a hub's payload.
     pub kind: String,
-    /// The field, such as `value`, `unit`, `time`, `recordKey`; `reading` for one that appears or vanishes.
+    /// The field, such as `value`, `unit`, `time`, `recordKey`; `reading` for one that appears or vanishes. Of a hub's item
+    /// `device`, `id`, `deviceType`, `channel`, `bytes`, `capturedAt`, `content`; `item` for one that appears or vanishes.
     pub field: String,
     /// In how many readings.
     pub count: u64,

@@ -79,24 +79,23 @@ pub async fn run_both(
         (active.as_ref().map(|run| &run.result), &beside.result)
     {
         let seen = Seen { app, device, received };
-        for (old, new) in pairs {
-            if let (Some(old), Some(new)) = (before.readings.get(old), after.readings.get(new)) {
-                keys.extend(seen.changed_key(old, new));
-            }
-        }
+        let readings =
+            pairs.into_iter().filter_map(|(old, new)| Some((before.readings.get(old)?, after.readings.get(new)?)));
+        keys.extend(readings.filter_map(|(old, new)| seen.changed_key(old, new)));
     }
     Ok(Ran::Compared(Box::new(compared), keys))
 }
 
-struct Seen<'a> {
-    app: &'a App,
-    device: &'a DeviceSnapshot,
-    received: &'a Received,
+/// Where readings were seen.
+pub(super) struct Seen<'a> {
+    pub(super) app: &'a App,
+    pub(super) device: &'a DeviceSnapshot,
+    pub(super) received: &'a Received,
 }
 
 impl Seen<'_> {
     /// The keys of a record in both versions; nothing where the uplink is the identity.
-    fn changed_key(&self, old: &plugin_host::Reading, new: &plugin_host::Reading) -> Option<ChangedKey> {
+    pub(super) fn changed_key(&self, old: &plugin_host::Reading, new: &plugin_host::Reading) -> Option<ChangedKey> {
         old.record_key.as_ref().and(new.record_key.as_ref())?;
         let mut context = InterpretContext::new(self.received.received_at, self.device.time_zone);
         context.captured_at = self.received.captured_at;

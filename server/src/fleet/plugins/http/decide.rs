@@ -77,8 +77,8 @@ async fn decided(caller: &Caller, app: &AppData, name: &str, reason: &str) -> Re
 /// Activate a version
 ///
 /// It serves its models from now on: in this process at once, in others within a second or two, and no uplink is held up.
-/// The version that served is retired and comes back with one call (`/plugins/{name}/rollback`). Where devices use what
-/// served, a shadow replay (`/shadow-replays`) has to have compared both first. For platform admins.
+/// The version that served is retired and comes back with one call (`/plugins/{name}/rollback`). Where devices or hubs use
+/// what served, a shadow replay (`/shadow-replays`) has to have compared both first. For platform admins.
 #[utoipa::path(tag = "plugins", params(("name" = String, Path), ("version" = String, Path)), request_body = Activation, responses((status = 200, body = PluginVersion), Problems))]
 #[post("/plugins/{name}/versions/{version}/activate")]
 async fn activate_plugin_version(

@@ -1,0 +1,167 @@
+//! A version of a hub's decoder beside the one that serves: what it would make of the payloads that are kept.
+
+use serde_json::{Value, json};
+
+use crate::support::{Actor, Clinic, Hub, TestApp, eventually, versioned_hub};
+
+const SCALE: [u8; 6] = [0xD6, 0x16, 0xF9, 0x64, 0x16, 0x01];
+const DECODED: [u8; 6] = [0xD6, 0x16, 0xF9, 0x64, 0x16, 0x02];
+
+/// A hub with two scales: one whose frames go on, and one that the hub decodes itself.
+struct Gateway {
+    _app: TestApp,
+    platform: Actor,
+    clinic: Clinic,
+    hub: Hub,
+}
+
+fn item(address: [u8; 6], kind: u8, weight: u16, sequence: u8, flags: u8) -> Vec<u8> {
+    [&address[..], &[kind], &weight.to_le_bytes()[..], &[sequence, flags]].concat()
+}
+
+/// Both scales' weights, as the payload's only two items; flags on the second.
+fn both(sequence: u8, flags: u8) -> Vec<u8> {
+    [item(SCALE, 0, 14_000 + u16::from(sequence), sequence, 0), item(DECODED, 1, 7_000, sequence, flags)].concat()
+}
+
+fn spelled(address: [u8; 6]) -> String {
+    address.map(|byte| format!("{byte:02X}")).join(":")
+}
+
+async fn upload(platform: &Actor, version: &str, behaviour: char) {
+    let request = platform.request(reqwest::Method::POST, "/api/v1/plugins");
+    let request = request.header("Content-Type", "application/wasm").body(versioned_hub(version, behaviour));
+    platform.send(request).await.expect(201);
+}
+
+async fn activate(platform: &Actor, version: &str) -> crate::support::Answer {
+    let path = format!("/api/v1/plugins/versioned-hub/versions/{version}/activate");
+    platform.post(&path, json!({ "reason": "the next" })).await
+}
+
+impl Gateway {
+    async fn start() -> Self {
+        let app = TestApp::start().await;
+        let platform = app.platform_admin().await;
+        upload(&platform, "1.0.0", 'R').await;
+        // No hub uses it: nothing is to be compared.
+        activate(&platform, "1.0.0").await.expect(200);
+        let clinic = app.clinic("north").await;
+        let hub = clinic.hub("versioned-hub", "H1").await;
+        for (serial, address) in [("FRAMES", SCALE), ("DECODED", DECODED)] {
+            let (device, _) = clinic.device("gatt-2A9D", serial).await;
+            clinic.assign(&device, &clinic.patient, "2020-01-01T00:00:00Z", None).await;
+            hub.pair(&device, &spelled(address)).await;
+        }
+        Self { _app: app, platform, clinic, hub }
+    }
+
+    /// The report of a shadow replay of a version, when it is done.
+    async fn report(&self, version: &str) -> Value {
+        let wish = json!({ "decoder": { "name": "versioned-hub", "version": version } });
+        let begun = self.platform.post("/api/v1/shadow-replays", wish).await.expect(202);
+        let path = format!("/api/v1/shadow-replays/{}/report", begun["id"].as_str().unwrap());
+        eventually("the shadow replay to be done", || async {
+            let report = self.platform.get(&path).await.expect(200);
+            (report["shadow"]["state"] == "done").then_some(report)
+        })
+        .await
+    }
+}
+
+fn counts(report: &Value) -> [u64; 5] {
+    ["same", "changed", "newlyDecoded", "newlyFailing", "bothRefuse"].map(|name| report[name].as_u64().unwrap())
+}
+
+/// How often fields differ: kind, field and count, in the order of their names.
+fn fields(report: &Value) -> Vec<(String, String, u64)> {
+    let text = |value: &Value| value.as_str().unwrap().to_owned();
+    let fields = report["fields"].as_array().unwrap().iter();
+    let mut fields: Vec<_> =
+        fields.map(|one| (text(&one["kind"]), text(&one["field"]), one["count"].as_u64().unwrap())).collect();
+    fields.sort_unstable();
+    fields
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hubs_decoder_is_compared_item_by_item() {
+    let gateway = Gateway::start().await;
+    for sequence in 1..4 {
+        let answer = gateway.hub.bytes(both(sequence, u8::from(sequence == 3))).await.expect(201);
+        assert_eq!(answer["items"].as_array().unwrap().len(), 2, "{answer}");
+    }
+    gateway.hub.bytes(vec![7; 5]).await.expect(202);
+    // What a device sent itself, and what is carried in an envelope, are none of the hub's words.
+    gateway.clinic.cuff.uplink("2A35", &crate::support::blood_pressure(1)).await.expect(201);
+    let frame = json!({ "device": spelled(SCALE), "channel": "2A9D", "hex": "00581b" });
+    gateway.hub.send(json!([frame])).await.expect(201);
+    let stored = gateway.clinic.count("").await;
+    for (version, behaviour) in
+        [("1.1.0", 'R'), ("1.2.0", 'W'), ("1.3.0", 'A'), ("1.4.0", 'F'), ("1.5.0", 'L'), ("1.6.0", 'D')]
+    {
+        upload(&gateway.platform, version, behaviour).await;
+    }
+    let named = |kind: &str, field: &str, count| (kind.to_owned(), field.to_owned(), count);
+
+    let same = gateway.report("1.1.0").await;
+    assert_eq!(counts(&same), [3, 0, 0, 0, 1], "{same}");
+    assert_eq!((&same["verdict"], &same["shadow"]["total"], &same["skipped"]), (&json!("same"), &json!(4), &json!({})));
+    assert_eq!(same["active"]["fuelMedian"], same["version"]["fuelMedian"], "fuel is the same for the same work");
+
+    let wrong = gateway.report("1.2.0").await;
+    assert_eq!(counts(&wrong), [0, 3, 0, 0, 1], "{wrong}");
+    assert_eq!(fields(&wrong), [named("", "bytes", 3), named("body-weight", "value", 3)]);
+    let changes: Vec<&Value> = wrong["examples"].as_array().unwrap().iter().map(|one| &one["changes"][0]).collect();
+    let bytes = json!({ "field": "bytes", "before": "3 bytes, at 2: 36", "after": "3 bytes, at 2: 37" });
+    assert!(changes.contains(&&bytes), "{wrong}");
+    assert!(changes.contains(&&json!({ "field": "value", "before": "70.00", "after": "700.0" })), "{wrong}");
+
+    let elsewhere = gateway.report("1.3.0").await;
+    assert_eq!((counts(&elsewhere), fields(&elsewhere)), ([0, 3, 0, 0, 1], vec![named("", "device", 3)]));
+    assert!(!elsewhere.to_string().contains("D6:16"), "a report leads to no device: {elsewhere}");
+
+    let refusing = gateway.report("1.4.0").await;
+    assert_eq!(counts(&refusing), [2, 0, 0, 1, 1], "one item is enough for the quarantine: {refusing}");
+    assert_eq!(refusing["failures"], json!({ "unsupported": 1 }));
+
+    let shorter = gateway.report("1.5.0").await;
+    assert_eq!((counts(&shorter), fields(&shorter)), ([0, 3, 0, 0, 1], vec![named("", "item", 3)]));
+
+    let dumb = gateway.report("1.6.0").await;
+    assert_eq!((counts(&dumb), &dumb["failures"]), ([0, 0, 0, 3, 1], &json!({ "unsupported": 3 })));
+    assert_eq!(gateway.clinic.count("").await, stored, "nothing is stored");
+
+    // One that is worse is known before it serves; one that is better shows what it saves.
+    activate(&gateway.platform, "1.6.0").await.expect(200);
+    let saved = gateway.report("1.0.0").await;
+    assert_eq!(counts(&saved), [0, 0, 3, 0, 1], "{saved}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_hubs_use_is_replaced_when_it_was_compared_and_its_keys_are_decided() {
+    let gateway = Gateway::start().await;
+    let stored = gateway.hub.bytes(both(1, 0)).await.expect(201);
+    upload(&gateway.platform, "2.0.0", 'K').await;
+    let refused = activate(&gateway.platform, "2.0.0").await.expect(409);
+    assert_eq!(refused["code"], "plugin.not-compared");
+    assert!(refused["detail"].as_str().unwrap().starts_with("1 hubs use versioned-hub 1.0.0"), "{refused}");
+    let live = json!({ "decoder": { "name": "versioned-hub", "version": "2.0.0" }, "scope": { "share": 10 } });
+    let refused = gateway.platform.post("/api/v1/shadow-replays", live).await.expect(422);
+    assert_eq!(refused["errors"][0]["pointer"], "/scope/share");
+
+    let keys = gateway.report("2.0.0").await;
+    assert_eq!((&keys["verdict"], &keys["recordKeysChanged"]), (&json!("blocked"), &json!(1)), "{keys}");
+    assert_eq!(activate(&gateway.platform, "2.0.0").await.expect(409)["code"], "record-keys-changed");
+    let path = format!("/api/v1/shadow-replays/{}/record-keys", keys["shadow"]["id"].as_str().unwrap());
+    let wish = json!({ "recordKeys": "remap", "reason": "keys have a prefix now" });
+    assert_eq!(gateway.platform.post(&path, wish).await.expect(200)["mapped"], 1);
+    activate(&gateway.platform, "2.0.0").await.expect(200);
+
+    // The record is known under its new key, in a payload that is not the same as before.
+    let payload = [item(DECODED, 1, 7_000, 1, 0), item(DECODED, 1, 7_100, 2, 0)].concat();
+    let again = gateway.hub.bytes(payload).await.expect(201);
+    assert_eq!(again["items"][0]["outcome"], "duplicate", "{again}");
+    assert_eq!(again["items"][0]["observations"], stored["items"][1]["observations"]);
+    assert_eq!(again["items"][1]["outcome"], "stored");
+    assert_eq!(gateway.clinic.count("").await, 3);
+}
