@@ -8,7 +8,7 @@ mod refusals;
 use serde_json::{Value, json};
 
 /// A frame of an envelope.
-fn frame(device: &str, channel: &str, bytes: &[u8]) -> Value {
+pub fn frame(device: &str, channel: &str, bytes: &[u8]) -> Value {
     json!({ "device": device, "channel": channel, "hex": hex(bytes) })
 }
 

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{Actor, Clinic, Hub, TestApp, eventually, versioned_hub};
+use crate::support::{Actor, Clinic, Hub, TestApp, eventually, versioned, versioned_frame, versioned_hub};
 
 const SCALE: [u8; 6] = [0xD6, 0x16, 0xF9, 0x64, 0x16, 0x01];
 const DECODED: [u8; 6] = [0xD6, 0x16, 0xF9, 0x64, 0x16, 0x02];
@@ -164,4 +164,43 @@ async fn what_hubs_use_is_replaced_when_it_was_compared_and_its_keys_are_decided
     assert_eq!(again["items"][0]["observations"], stored["items"][1]["observations"]);
     assert_eq!(again["items"][1]["outcome"], "stored");
     assert_eq!(gateway.clinic.count("").await, 3);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_hubs_carry_is_in_live_shadows() {
+    let app = TestApp::start().await;
+    let platform = app.platform_admin().await;
+    for (version, behaviour) in [("1.0.0", 'R'), ("1.1.0", 'W')] {
+        let request = platform.request(reqwest::Method::POST, "/api/v1/plugins");
+        let request = request.header("Content-Type", "application/wasm").body(versioned(version, behaviour));
+        platform.send(request).await.expect(201);
+    }
+    let path = "/api/v1/plugins/versioned-scale/versions/1.0.0/activate";
+    platform.post(path, json!({ "reason": "the first" })).await.expect(200);
+    let clinic = app.clinic("north").await;
+    let (device, _) = clinic.device("versioned-scale", "S1").await;
+    clinic.assign(&device, &clinic.patient, "2020-01-01T00:00:00Z", None).await;
+    let hub = clinic.hub("ava4-hub", "H1").await;
+    hub.pair(&device, &spelled(SCALE)).await;
+    let wish = json!({ "decoder": { "name": "versioned-scale", "version": "1.1.0" }, "scope": { "share": 100 } });
+    let begun = platform.post("/api/v1/shadow-replays", wish).await.expect(202);
+    let path = format!("/api/v1/shadow-replays/{}/report", begun["id"].as_str().unwrap());
+    let mut sent = 0;
+    let report = eventually("what a hub carried to be compared", || {
+        sent += 1;
+        let bytes = versioned_frame(7_025, sent, 0);
+        let frames = json!([crate::hubs::frame(&spelled(SCALE), "", &bytes)]);
+        let (hub, platform, path) = (&hub, &platform, &path);
+        async move {
+            hub.send(frames).await.expect(201);
+            let report = platform.get(path).await.expect(200);
+            (report["changed"].as_u64() >= Some(2)).then_some(report)
+        }
+    })
+    .await;
+    assert_eq!(fields(&report)[0].1, "value", "{report}");
+    // What is stored is what the one that serves says.
+    let weights = clinic.admin.get(&format!("{}/Observation?code=29463-7", clinic.fhir)).await.expect(200);
+    let value = &weights["entry"][0]["resource"]["valueQuantity"]["value"];
+    assert_eq!(value.to_string(), "70.25");
 }

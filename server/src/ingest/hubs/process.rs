@@ -22,6 +22,7 @@ use crate::ingest::intake::Ticket;
 use crate::ingest::joining;
 use crate::ingest::model::{Received, Submission, Verdict};
 use crate::ingest::receive_uplink::joined;
+use crate::ingest::shadow::Sample;
 use crate::ingest::sources::{self, KnownHub, KnownSource};
 
 /// Items that are decoded before they are committed together.
@@ -86,6 +87,15 @@ pub(super) async fn process(app: &Arc<App>, origin: &Origin<'_>, items: Vec<Item
         .collect())
 }
 
+/// An item that is decoded and waits for its commit.
+struct Decoded {
+    place: usize,
+    submission: Submission,
+    ticket: Ticket,
+    /// For a version beside the one that serves, when it is committed.
+    sample: Option<Sample>,
+}
+
 /// A request's items while they are worked on.
 struct Work<'a> {
     app: &'a Arc<App>,
@@ -108,7 +118,7 @@ impl Work<'_> {
         let devices = self.app.sources.carried(self.app, self.origin.hub, addresses).await?;
         let known: HashMap<&String, KnownSource> =
             devices.iter().map(|(address, device)| (address, self.origin.source(address, device))).collect();
-        let mut window: Vec<(usize, Submission, Ticket)> = Vec::with_capacity(WINDOW);
+        let mut window: Vec<Decoded> = Vec::with_capacity(WINDOW);
         let mut nobodys = Vec::new();
         for (place, item) in items {
             let Some((frame, media_type)) = self.bytes(*place, item)? else { continue };
@@ -120,12 +130,10 @@ impl Work<'_> {
                 self.answer(*place, ItemReceipt::from(&sources::deactivated()));
                 continue;
             }
-            let Some((submission, ticket)) = self.submission(*place, item, source, frame, media_type).await? else {
-                continue;
-            };
+            let Some(decoded) = self.decoded(*place, item, source, frame, media_type).await? else { continue };
             // A device's next frames may complete these: then they have to be there.
-            let waits = matches!(submission.verdict, Verdict::Incomplete { .. });
-            window.push((*place, submission, ticket));
+            let waits = matches!(decoded.submission.verdict, Verdict::Incomplete { .. });
+            window.push(decoded);
             if window.len() >= WINDOW || waits {
                 self.commit(&mut window, items, &known).await?;
                 tokio::task::yield_now().await;
@@ -161,14 +169,14 @@ impl Work<'_> {
     }
 
     /// Decodes an item in its own sandbox. Nothing when the queue is full: then it is not taken.
-    async fn submission(
+    async fn decoded(
         &mut self,
         place: usize,
         item: &Item,
         source: &KnownSource,
         frame: Frame,
         media_type: &'static str,
-    ) -> Result<Option<(Submission, Ticket)>, Error> {
+    ) -> Result<Option<Decoded>, Error> {
         if self.full {
             return Ok(None);
         }
@@ -178,6 +186,7 @@ impl Work<'_> {
             return Ok(None);
         };
         let received = received(self.origin, &frame, media_type);
+        let sample = if self.origin.is_live { app.shadows.sample(&source.device, &received) } else { None };
         let mut submission = match decode(app, source, received, vec![frame], &ticket).await {
             Ok(submission) => submission,
             Err(error) => {
@@ -187,20 +196,22 @@ impl Work<'_> {
         };
         submission.keys.extend(item_key(self.origin, place, item));
         joining::begun_before(app, source, &mut submission).await?;
-        Ok(Some((submission, ticket)))
+        Ok(Some(Decoded { place, submission, ticket, sample }))
     }
 
     /// Commits what was decoded, together, and answers it.
     async fn commit(
         &mut self,
-        window: &mut Vec<(usize, Submission, Ticket)>,
+        window: &mut Vec<Decoded>,
         items: &[(usize, &Item)],
         known: &HashMap<&String, KnownSource>,
     ) -> Result<(), Error> {
         let app = self.app;
-        let waiting = window
-            .drain(..)
-            .map(|(place, submission, ticket)| async move { (place, app.intake.submit(submission, ticket).await) });
+        let waiting = window.drain(..).map(|Decoded { place, submission, ticket, sample }| async move {
+            let answer = app.intake.submit(submission, ticket).await;
+            app.shadows.offer(sample.filter(|_| answer.is_ok()));
+            (place, answer)
+        });
         for (place, answer) in join_all(waiting).await {
             let item = items.iter().find(|(other, _)| *other == place).map(|(_, item)| *item);
             match answer {

@@ -21,5 +21,5 @@ mod store;
 pub use activation::{Block, activation_block, was_compared};
 pub use carry_out::run;
 pub use http::routes;
-pub use live::{Shadows, run_live};
+pub use live::{Sample, Shadows, run_live};
 pub use registry::{ShadowWish, follow_shadow};
