@@ -9,7 +9,7 @@ const DECODED: [u8; 6] = [0xD6, 0x16, 0xF9, 0x64, 0x16, 0x02];
 
 /// A hub with two scales: one whose frames go on, and one that the hub decodes itself.
 struct Gateway {
-    _app: TestApp,
+    app: TestApp,
     platform: Actor,
     clinic: Clinic,
     hub: Hub,
@@ -41,9 +41,14 @@ async fn activate(platform: &Actor, version: &str) -> crate::support::Answer {
 
 impl Gateway {
     async fn start() -> Self {
+        Self::with('R').await
+    }
+
+    /// Version 1.0.0 serves, and behaves so.
+    async fn with(behaviour: char) -> Self {
         let app = TestApp::start().await;
         let platform = app.platform_admin().await;
-        upload(&platform, "1.0.0", 'R').await;
+        upload(&platform, "1.0.0", behaviour).await;
         // No hub uses it: nothing is to be compared.
         activate(&platform, "1.0.0").await.expect(200);
         let clinic = app.clinic("north").await;
@@ -53,7 +58,33 @@ impl Gateway {
             clinic.assign(&device, &clinic.patient, "2020-01-01T00:00:00Z", None).await;
             hub.pair(&device, &spelled(address)).await;
         }
-        Self { _app: app, platform, clinic, hub }
+        Self { app, platform, clinic, hub }
+    }
+
+    /// Uploads a version and lets it serve.
+    async fn replaced(&self, version: &str, behaviour: char) {
+        upload(&self.platform, version, behaviour).await;
+        self.report(version).await;
+        activate(&self.platform, version).await.expect(200);
+    }
+
+    /// What a replay counted.
+    async fn replay(&self, scope: Value, dry_run: bool) -> Value {
+        let wish = json!({ "scope": scope, "dryRun": dry_run, "reason": "the hub's decoder was wrong" });
+        let begun = self.clinic.admin.post("/api/v1/replays", wish).await.expect(202);
+        let path = format!("/api/v1/replays/{}", begun["id"].as_str().unwrap());
+        eventually("the replay to be done", || async {
+            let replay = self.clinic.admin.get(&path).await.expect(200);
+            (replay["state"] == "done").then(|| replay["counts"].clone())
+        })
+        .await
+    }
+
+    /// Value, version and status of an Observation.
+    async fn value(&self, id: &Value) -> [String; 3] {
+        let one = self.clinic.observation(id.as_str().unwrap()).await;
+        [&one["valueQuantity"]["value"], &one["meta"]["versionId"], &one["status"]]
+            .map(|value| value.to_string().trim_matches('"').to_owned())
     }
 
     /// The report of a shadow replay of a version, when it is done.
@@ -203,4 +234,101 @@ async fn what_hubs_carry_is_in_live_shadows() {
     let weights = clinic.admin.get(&format!("{}/Observation?code=29463-7", clinic.fhir)).await.expect(200);
     let value = &weights["entry"][0]["resource"]["valueQuantity"]["value"];
     assert_eq!(value.to_string(), "70.25");
+}
+
+fn by(version: &str) -> Value {
+    json!({ "decodedBy": { "name": "versioned-hub", "version": version } })
+}
+
+fn read_by(version: &str) -> Value {
+    json!({ "models": ["gatt-2A9D"], "decoder": { "name": "versioned-hub", "version": version } })
+}
+
+fn some(counts: &Value, names: [&str; 4]) -> [u64; 4] {
+    names.map(|name| counts[name].as_u64().unwrap())
+}
+
+const NAMES: [&str; 4] = ["corrected", "same", "withdrawn", "skipped"];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_hub_decoded_wrongly_is_corrected_from_its_payload() {
+    let gateway = Gateway::with('W').await;
+    // Two weights of one device, and those of a device that is worn by nobody: all in one payload.
+    let (alone, _) = gateway.clinic.device("gatt-2A9D", "NOBODYS").await;
+    let nobodys = [0xD6, 0x16, 0xF9, 0x64, 0x16, 0x03];
+    gateway.hub.pair(&alone, &spelled(nobodys)).await;
+    let payload = [
+        item(SCALE, 0, 14_000, 9, 0),
+        item(DECODED, 1, 700, 1, 0),
+        item(DECODED, 1, 710, 2, 0),
+        // The same weight under the same number, of another device.
+        item(nobodys, 1, 700, 1, 0),
+    ]
+    .concat();
+    let answer = gateway.hub.bytes(payload.clone()).await.expect(202);
+    let outcomes: Vec<&Value> = answer["items"].as_array().unwrap().iter().map(|item| &item["outcome"]).collect();
+    assert_eq!(outcomes, ["stored", "stored", "stored", "unassigned"], "{answer}");
+    let (first, second) = (&answer["items"][1]["observations"][0], &answer["items"][2]["observations"][0]);
+    assert_eq!(gateway.value(first).await, ["70.0", "1", "final"], "ten times too much");
+
+    gateway.replaced("2.0.0", 'R').await;
+    let tried = gateway.replay(by("1.0.0"), true).await;
+    assert_eq!((some(&tried, NAMES), &tried["held"]), ([2, 0, 0, 1], &json!(1)), "{tried}");
+    assert_eq!(tried["reasons"], json!({ "hub-payload": 1 }), "its items are what is replayed");
+    assert_eq!(gateway.value(first).await, ["70.0", "1", "final"]);
+    let done = gateway.replay(by("1.0.0"), false).await;
+    assert_eq!((some(&done, NAMES), &done["fields"]["valueQuantity.value"]), ([2, 0, 0, 1], &json!(2)), "{done}");
+    assert_eq!(gateway.value(first).await, ["7.00", "2", "corrected"]);
+    assert_eq!(gateway.value(second).await, ["7.10", "2", "corrected"]);
+    assert_eq!(
+        gateway.replay(by("1.0.0"), false).await["uplinks"],
+        1,
+        "nothing is of version 1 any more but the payload"
+    );
+    let again = gateway.replay(read_by("2.0.0"), false).await;
+    assert_eq!(some(&again, ["corrected", "created", "withdrawn", "failed"])[..], [0, 0, 0, 1], "{again}");
+    assert_eq!(again["reasons"], json!({ "model-without-decoder": 1 }), "the frame is its device's: {again}");
+
+    // What waited for a person waits with the right number.
+    let held = gateway.clinic.admin.get("/api/v1/held-readings?state=open").await.expect(200);
+    assert_eq!(held["items"].as_array().unwrap().len(), 1, "{held}");
+    let path = format!("/api/v1/held-readings/{}/claim", held["items"][0]["id"].as_str().unwrap());
+    let wish = json!({ "patient": gateway.clinic.patient, "reason": "she stood on it" });
+    let claimed = gateway.clinic.admin.post(&path, wish).await.expect(200);
+    assert_eq!(gateway.value(&claimed["observation"]).await, ["7.00", "1", "final"]);
+
+    // The hub sends what it decoded again: all of it is known.
+    let answer = gateway.hub.bytes(payload[11..].to_vec()).await.expect(200);
+    assert!(answer["items"].as_array().unwrap().iter().all(|item| item["outcome"] == "duplicate"), "{answer}");
+    assert_eq!(gateway.clinic.count("code=29463-7").await, 4);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_not_there_is_withdrawn_and_what_cannot_be_told_is_left() {
+    let gateway = Gateway::start().await;
+    let answer = gateway.hub.bytes([item(DECODED, 1, 7_000, 1, 0), item(DECODED, 1, 7_100, 2, 1)].concat()).await;
+    let answer = answer.expect(201);
+    let (first, last) = (&answer["items"][0]["observations"][0], &answer["items"][1]["observations"][0]);
+    for (version, behaviour) in [("2.0.0", 'F'), ("3.0.0", 'D'), ("4.0.0", 'L'), ("5.0.0", 'R')] {
+        upload(&gateway.platform, version, behaviour).await;
+    }
+    // Refused, one of them or all: what is stored stays.
+    let refused = gateway.replay(read_by("2.0.0"), false).await;
+    assert_eq!((&refused["failed"], &refused["same"]), (&json!(1), &json!(1)), "{refused}");
+    let refused = gateway.replay(read_by("3.0.0"), false).await;
+    assert_eq!((&refused["failed"], &refused["reasons"]), (&json!(2), &json!({ "unsupported": 2 })), "{refused}");
+    assert_eq!(gateway.value(last).await, ["71.00", "1", "final"]);
+    // The last item is none.
+    let gone = gateway.replay(read_by("4.0.0"), false).await;
+    assert_eq!(some(&gone, NAMES), [0, 1, 1, 0], "{gone}");
+    assert_eq!(gateway.value(last).await[2], "entered-in-error");
+    assert_eq!(gateway.value(first).await, ["70.00", "1", "final"]);
+
+    // A version of a device's decoder reads no hub's payload; nor does any where the payload is gone.
+    let other = json!({ "models": ["gatt-2A9D"], "decoder": { "name": "bluetooth-sig", "version": "0.1.0" } });
+    assert_eq!(gateway.replay(other, false).await["reasons"], json!({ "decoded-by-hub": 2 }));
+    let mut conn = crate::support::connect(&gateway.app.database.superuser_url).await;
+    let lost = "DELETE FROM uplink_body b USING uplink u WHERE u.id = b.uplink_id AND u.outcome = 'split'";
+    diesel_async::SimpleAsyncConnection::batch_execute(&mut conn, lost).await.unwrap();
+    assert_eq!(gateway.replay(read_by("5.0.0"), false).await["reasons"], json!({ "payload-gone": 2 }));
 }

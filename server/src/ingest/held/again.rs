@@ -13,6 +13,8 @@ use crate::error::{Error, Kind};
 use crate::fleet::{DeviceSnapshot, load_device};
 use crate::identity::{SourceIdentity, SourceKind};
 use crate::ingest::decode_uplink::{Clocked, decode_with};
+use crate::ingest::decoded_body::{DecodedBody, READINGS};
+use crate::ingest::hubs::{Again, SplitAgain};
 use crate::ingest::model::{Found, Received, Submission, Verdict};
 use crate::ingest::open_body::open_body;
 use crate::ingest::read_upload::frames_again;
@@ -66,7 +68,11 @@ pub(super) async fn read(app: &Arc<App>, item: &HeldItem, kept: Kept) -> Result<
     };
     let source = KnownSource { identity, device: kept.device, carried_by: None };
     let clocked = Clocked::As(item.clock_offset_ms);
-    let mut submission = decode_with(app, &source, kept.received, frames, binding, clocked, None).await?;
+    let mut received = kept.received;
+    if received.content_type == READINGS {
+        received.body = as_it_was_said(app, item, &received).await?.unwrap_or(received.body);
+    }
+    let mut submission = decode_with(app, &source, received, frames, binding, clocked, None).await?;
     submission.replay = true;
     // Its own keys were taken when it first came; it must not be taken for a repeat of itself.
     submission.keys = Vec::new();
@@ -77,6 +83,22 @@ pub(super) async fn read(app: &Arc<App>, item: &HeldItem, kept: Kept) -> Result<
     let found = found.ok_or_else(|| not_there(item, &submission))?;
     submission.verdict = Verdict::Readings(vec![found]);
     Ok(submission)
+}
+
+/// What a hub's decoder said of the item in the version that the held reading is of, where that is another than the one that
+/// split it first: a replay corrected it.
+async fn as_it_was_said(app: &App, item: &HeldItem, received: &Received) -> Result<Option<Vec<u8>>, Error> {
+    let body = DecodedBody::read(&received.body)?;
+    let (Some(name), Some(version)) = (&item.decoder_name, &item.decoder_version) else { return Ok(None) };
+    if (name, version) == (&body.decoder, &body.version) {
+        return Ok(None);
+    }
+    let Ok(decoder) = app.decoders.version(&app.db, name, version).await else { return Ok(None) };
+    match SplitAgain::new(app, item.tenant_id).item(received, item.device_id, Some(&decoder)).await? {
+        Again::Readings(body) => Ok(Some(body.write()?)),
+        // What is kept holds no such reading, and that is told.
+        Again::Left(_) | Again::Refused(_) => Ok(None),
+    }
 }
 
 fn is_it(item: &HeldItem, found: &Found) -> bool {

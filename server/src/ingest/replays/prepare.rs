@@ -19,6 +19,7 @@ use crate::ingest::clock::Correction;
 use crate::ingest::decode_uplink::{Clocked, decode_with};
 use crate::ingest::decoded_body::READINGS;
 use crate::ingest::handle_map;
+use crate::ingest::hubs::{Again, SplitAgain};
 use crate::ingest::model::Verdict;
 use crate::ingest::read_upload::frames_again;
 use crate::ingest::retained::Retained;
@@ -47,7 +48,8 @@ pub(super) async fn prepare(
 ) -> Result<Prepared, Error> {
     let applied = applied_offsets(app, tenant, &page).await?;
     let mut prepared = Prepared::default();
-    for retained in page {
+    let mut split = SplitAgain::new(app, tenant);
+    for mut retained in page {
         let uplink = retained.received.id;
         if retained.device.is_none() && retained.quarantined && retained.outcome != "unclaimed" && retained.has_bytes {
             prepared.payloads.push(uplink);
@@ -55,6 +57,10 @@ pub(super) async fn prepare(
         }
         if let Some(reason) = left_because(&retained) {
             prepared.findings.push(Finding::of_uplink(uplink, Action::Skipped, reason));
+            continue;
+        }
+        if let Err(finding) = said_again(&mut split, &mut retained, wanted).await? {
+            prepared.findings.push(finding);
             continue;
         }
         match again(app, tenant, retained, wanted, applied.get(&uplink).copied()).await? {
@@ -82,10 +88,28 @@ fn left_because(retained: &Retained) -> Option<&'static str> {
     if retained.device.is_none() {
         return Some("no-device");
     }
-    if !retained.has_bytes {
-        return Some("bytes-gone");
-    }
-    (retained.received.content_type == READINGS).then_some("decoded-by-hub")
+    (!retained.has_bytes).then_some("bytes-gone")
+}
+
+/// Puts what the hub's decoder says now in the place of what it said when the item came; what it was is to be had back from the
+/// hub's payload at any time.
+async fn said_again(
+    split: &mut SplitAgain<'_>,
+    retained: &mut Retained,
+    wanted: Option<&Arc<Decoder>>,
+) -> Result<Result<(), Finding>, Error> {
+    let Some(device) = retained.device.as_ref().filter(|_| retained.received.content_type == READINGS) else {
+        return Ok(Ok(()));
+    };
+    let uplink = retained.received.id;
+    Ok(match split.item(&retained.received, device.id, wanted).await? {
+        Again::Readings(body) => {
+            retained.received.body = body.write()?;
+            Ok(())
+        }
+        Again::Left(reason) => Err(Finding::of_uplink(uplink, Action::Skipped, reason)),
+        Again::Refused(detail) => Err(Finding::of_uplink(uplink, Action::Failed, &detail)),
+    })
 }
 
 async fn again(
@@ -101,9 +125,14 @@ async fn again(
     let Ok(frames) = frames_again(&retained.received) else { return failed("envelope") };
     let channel = frames.first().map(|frame| frame.channel.as_str()).unwrap_or_default();
     let channel = handle_map::characteristic(channel, &device.variables).into_owned();
-    let binding = match bind(app, wanted, &device.model, &channel) {
-        Ok(binding) => binding,
-        Err((reason, _)) => return failed(&reason),
+    let binding = if retained.received.content_type == READINGS {
+        // Decoded already: nothing is bound.
+        app.decoders.now().for_model(&device.model, &channel)
+    } else {
+        match bind(app, wanted, &device.model, &channel) {
+            Ok(binding) => Ok(binding),
+            Err((reason, _)) => return failed(&reason),
+        }
     };
     let identity = SourceIdentity {
         credential: CredentialId(uuid::Uuid::nil()),
@@ -114,7 +143,7 @@ async fn again(
     let source = KnownSource { identity, device, carried_by: None };
     // What was applied then is applied again; what never had a reading is read by what is known of the clock now.
     let clocked = applied.map_or(Clocked::Known, Clocked::By);
-    let mut submission = decode_with(app, &source, retained.received, frames, Ok(binding), clocked, None).await?;
+    let mut submission = decode_with(app, &source, retained.received, frames, binding, clocked, None).await?;
     submission.replay = true;
     // Its own keys were taken when it first came; it must not be taken for a repeat of itself.
     submission.keys = Vec::new();

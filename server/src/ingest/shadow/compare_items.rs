@@ -7,7 +7,7 @@ use plugin_host::{HubOutcome, Reading, Run, RunStats};
 
 use super::compare::{MOST, decoded, elapsed, push};
 use super::model::{Class, Compared, Difference};
-use crate::ingest::hubs::{Content, Item, Parts};
+use crate::ingest::hubs::{Content, Item, Parts, pair_items};
 use crate::ingest::replays::FieldChange;
 
 /// A payload that was split, and what that cost.
@@ -93,45 +93,23 @@ fn tell(compared: &mut Compared, changes: Vec<FieldChange>) {
     }
 }
 
-/// Matches and compares items: those that are equal; then by the hub's own id; then those of equal content; then by address,
-/// in the order of the payload, if there are as many. What still has no counterpart appears or vanishes.
+/// Compares items with their counterparts. What has none appears or vanishes.
 fn items(before: &[Item], after: &[Item], compared: &mut Compared) -> Vec<ItemReadings> {
-    let mut left: Vec<&Item> = before.iter().collect();
-    let mut new: Vec<&Item> = after.iter().collect();
-    let mut matched = Vec::new();
-    let mut matching = |is_it: &dyn Fn(&Item, &Item) -> bool, left: &mut Vec<&Item>, new: &mut Vec<&Item>| {
-        new.retain(|item| {
-            let found = left.iter().position(|old| is_it(old, item));
-            if let Some(found) = found {
-                matched.push((left.remove(found).clone(), (*item).clone()));
-            }
-            found.is_none()
-        });
-    };
-    matching(&|old, new| old == new, &mut left, &mut new);
-    matching(&|old, new| old.id.is_some() && old.id == new.id && old.address == new.address, &mut left, &mut new);
-    matching(&|old, new| old.content == new.content, &mut left, &mut new);
-    let mut addresses: Vec<String> = new.iter().map(|item| item.address.clone()).collect();
-    addresses.sort_unstable();
-    addresses.dedup();
-    for address in addresses {
-        let of = |items: &[&Item]| items.iter().filter(|item| item.address == address).count();
-        if of(&left) == of(&new) {
-            matching(&|old, new| old.address == address && new.address == address, &mut left, &mut new);
+    let paired = pair_items(before, after);
+    let mut readings = Vec::new();
+    for (old, new) in paired.pairs {
+        if let (Some(old), Some(new)) = (before.get(old), after.get(new)) {
+            readings.extend(item(old, new, compared));
         }
     }
-    let mut pairs = Vec::new();
-    for (old, new) in &matched {
-        pairs.extend(item(old, new, compared));
-    }
-    let gone = left.iter().map(|item| (content(&item.content), String::new()));
-    let come = new.iter().map(|item| (String::new(), content(&item.content)));
+    let gone = paired.gone.iter().filter_map(|place| Some((content(&before.get(*place)?.content), String::new())));
+    let come = paired.new.iter().filter_map(|place| Some((String::new(), content(&after.get(*place)?.content))));
     for (before, after) in gone.chain(come) {
         let mut changes = Vec::new();
         push(&mut changes, "item", &before, &after);
         tell(compared, changes);
     }
-    pairs
+    readings
 }
 
 fn item(before: &Item, after: &Item, compared: &mut Compared) -> Vec<ItemReadings> {

@@ -216,6 +216,33 @@ pub async fn received_uplink(
     row.map(|row| row.kept(id)).transpose()
 }
 
+/// The payloads that may have held an item of a hub: those of its hub that came in the same moment.
+pub async fn payloads_of_item(
+    conn: &mut AsyncPgConnection,
+    tenant: TenantId,
+    item: UplinkId,
+    received_at: DateTime<Utc>,
+) -> QueryResult<Vec<KeptUplink>> {
+    #[derive(QueryableByName)]
+    struct Row {
+        #[diesel(sql_type = SqlUuid)]
+        id: UplinkId,
+        #[diesel(embed)]
+        kept: KeptRow,
+    }
+    let rows: Vec<Row> = diesel::sql_query(
+        "SELECT p.id, p.tenant_id, p.received_at, p.device_id, p.source_id AS hub_id, p.captured_at, p.channel, p.content_type, p.body_hash \
+         FROM uplink p JOIN uplink i ON i.tenant_id = $1 AND i.id = $2 AND i.received_at = $3 AND i.source_id = p.source_id \
+         WHERE p.tenant_id = $1 AND p.received_at = $3 AND p.device_id IS NULL AND p.outcome = 'split' ORDER BY p.id LIMIT 10",
+    )
+    .bind::<SqlUuid, _>(tenant)
+    .bind::<SqlUuid, _>(item)
+    .bind::<Timestamptz, _>(received_at)
+    .load(conn)
+    .await?;
+    rows.into_iter().map(|row| row.kept.kept(row.id)).collect()
+}
+
 /// An open item of the quarantine, with what is known of its receipt.
 pub async fn kept_uplink(
     conn: &mut AsyncPgConnection,
