@@ -6,7 +6,7 @@ use std::process::{Command, Output, Stdio};
 
 use serde_json::Value;
 
-use crate::support::tests_data_dir;
+use crate::support::{TempDir, tests_data_dir, versioned_hub};
 
 fn plugin(arguments: &[&str], input: &str) -> Output {
     let mut child = Command::new(env!("CARGO_BIN_EXE_afferent"))
@@ -180,4 +180,32 @@ fn damaged_payloads_never_trap_and_never_bring_an_impossible_number_that_counts(
         }
     }
     assert!(tried > 2_000 && told > 200 && held > 20, "the test tests too little: {tried}, {told}, {held}");
+}
+
+#[test]
+fn try_shows_what_a_hub_carries() {
+    let folder = TempDir::new();
+    let tried = |behaviour: char, more: &[&str]| {
+        let file = folder.path().join(format!("hub-{behaviour}.wasm"));
+        std::fs::write(&file, versioned_hub("1.0.0", behaviour)).unwrap();
+        let payload = "d616f9641601 00 b036 07 00  d616f9641602 01 581b 08 01";
+        plugin(&[&["try", file.to_str().unwrap(), "--hex", payload], more].concat(), "")
+    };
+    let output = tried('R', &[]);
+    let told = String::from_utf8_lossy(&output.stdout);
+    for line in [
+        "item 0: D6:16:F9:64:16:01\n  frame 2A9D of 3 bytes: 00b036\n",
+        "item 1: D6:16:F9:64:16:02\n  reading 0\n    body-weight 70.00 kg\n    record key  s/8\n",
+        "items[0] bytes",
+        "items[1] readings[0] body-weight",
+    ] {
+        assert!(told.contains(line), "no `{line}` in {told}");
+    }
+    assert!(output.status.success());
+    let answer: Value = serde_json::from_slice(&tried('R', &["--as-json"]).stdout).unwrap();
+    assert_eq!((&answer["outcome"], &answer["items"][0]["frame"]["channel"]), (&"items".into(), &"2A9D".into()));
+    // An item that is refused makes the whole fail, as a payload with one goes to quarantine.
+    let refused = tried('F', &[]);
+    assert!(String::from_utf8_lossy(&refused.stdout).contains("  refused by the decoder: unsupported: "));
+    assert!(!refused.status.success());
 }

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::{items, text};
-use crate::support::{TestApp, blood_pressure};
+use crate::support::{TestApp, blood_pressure, versioned_hub};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn models_name_their_decoder_and_a_broken_file_stops_nothing() {
@@ -106,4 +106,58 @@ async fn a_trial_maps_bytes_to_fields() {
     let stretches = tried["byteMap"]["bytes"].as_array().unwrap();
     let weight = stretches.iter().find(|stretch| stretch["path"] == "$.data.weight").expect("the weight has a place");
     assert_eq!(weight["fields"], json!(["readings[0] body-weight"]));
+}
+
+/// What a hub carries is shown item by item; a frame is read on, but not for a vendor, whom other decoders do not concern.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hubs_payload_comes_to_items() {
+    let app = TestApp::start().await;
+    let platform = app.platform_admin().await;
+    let account = platform.post("/api/v1/vendors", json!({ "name": "Hubs Ltd" })).await.expect(201);
+    let path = format!("/api/v1/vendors/{}/tokens", account["id"].as_str().unwrap());
+    let token = platform.post(&path, json!({ "name": "build" })).await.expect(201);
+    let vendor = platform.with_token(token["token"].as_str().unwrap());
+    let request = vendor.request(reqwest::Method::POST, "/api/v1/plugins");
+    let request = request.header("Content-Type", "application/wasm").body(versioned_hub("1.0.0", 'F'));
+    vendor.send(request).await.expect(201);
+    // A frame of 70 kg, a weight that the hub decoded, and one with flags, which it refuses.
+    let payload = "d616f9641601 00 b036 07 00  d616f9641602 01 581b 08 00  d616f9641602 01 581b 09 01";
+    let wish = |plugin: &str, model: &str, map: bool| {
+        let plugin = json!({ "name": plugin, "version": "1.0.0" });
+        json!({ "plugin": plugin, "model": model, "byteMap": map, "frames": [{ "hex": payload }] })
+    };
+    let tried = platform.post("/api/v1/decode", wish("versioned-hub", "versioned-hub", true)).await.expect(200);
+    assert_eq!((&tried["outcome"], &tried["readings"]), (&json!("items"), &json!([])), "{tried}");
+    let items = tried["items"].as_array().unwrap();
+    let outcomes: Vec<&str> = items.iter().map(|item| text(item, "outcome")).collect();
+    assert_eq!(outcomes, ["readings", "readings", "error"], "{tried}");
+    assert_eq!(items[0]["frame"], json!({ "channel": "2A9D", "hex": "00b036" }));
+    assert_eq!((&items[0]["model"], &items[0]["device"]), (&json!("gatt-2A9D"), &json!("D6:16:F9:64:16:01")));
+    assert_eq!(items[0]["readings"][0]["value"]["value"], "70.000");
+    assert_eq!(items[1]["readings"][0]["value"]["value"], "70.00");
+    assert_eq!(items[1]["observations"][0]["valueQuantity"]["unit"], "kg");
+    assert_eq!((&items[2]["reason"], items[1].get("frame")), (&json!("unsupported"), None));
+    let of = |byte: u64| {
+        let stretches = tried["byteMap"]["bytes"].as_array().unwrap().iter();
+        let found = stretches.filter(|one| one["from"].as_u64() <= Some(byte) && Some(byte) < one["to"].as_u64());
+        found.map(|stretch| stretch["fields"].to_string()).collect::<String>()
+    };
+    for (byte, field) in [
+        (0, "items[0] device"),
+        (7, "items[0] bytes"),
+        (16, "items[1] device"),
+        (18, "items[1] readings[0] body-weight"),
+        (20, "items[1] readings[0] record-key"),
+        (32, "items[2] error"),
+    ] {
+        assert!(of(byte).contains(field), "byte {byte}: {} and not {field}", of(byte));
+    }
+
+    let tried = vendor.post("/api/v1/decode", wish("versioned-hub", "versioned-hub", false)).await.expect(200);
+    assert_eq!((&tried["items"][0]["outcome"], tried["items"][0].get("model")), (&json!("frame"), None), "{tried}");
+    assert_eq!(tried["items"][1]["outcome"], "readings");
+    // What serves, for anybody of a tenant.
+    let clinic = app.clinic("north").await;
+    let heartbeat = json!({ "model": "ava4-hub", "frames": [{ "json": { "type": "HB_Msg" } }] });
+    assert_eq!(clinic.admin.post("/api/v1/decode", heartbeat).await.expect(200)["reason"], "heartbeat");
 }

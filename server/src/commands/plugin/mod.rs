@@ -4,6 +4,7 @@ mod check;
 mod compare;
 mod expected;
 mod project;
+mod shown;
 mod test;
 mod try_out;
 mod upload;

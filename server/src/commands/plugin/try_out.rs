@@ -1,6 +1,5 @@
 //! `afferent plugin try`: what a decoder makes of one payload, and which byte became which field.
 
-use std::fmt::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -8,13 +7,14 @@ use anyhow::{Context, bail};
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 use clap::Args;
-use plugin_host::{Decoder, Frame, Limits, PluginHost, Surface};
+use plugin_host::{Decoder, Frame, Limits, PluginHost};
 
 use super::project::component;
+use super::shown::show;
 use crate::commands::print;
 use crate::fleet::{Binding, Variables, allowed_words};
 use crate::ingest::Tables;
-use crate::ingest::trial::{ByteMap, Trial, Tried, TriedVerdict, map_bytes, result_json, try_decoder};
+use crate::ingest::trial::{AnyTried, Trial, map_bytes, result_json};
 use crate::platform::clock::Clock;
 
 /// Arguments of `afferent plugin try`.
@@ -69,9 +69,6 @@ pub fn run(args: &TryArgs, tables: &Tables) -> anyhow::Result<ExitCode> {
     if let Err(reason) = decoder.try_examples() {
         eprintln!("note: a server would refuse this decoder: {reason}\n");
     }
-    if decoder.surface() == Surface::Hub {
-        bail!("this is a hub's decoder: `try` shows what a device's decoder makes of a payload");
-    }
     let (model, channel) = model(args, &decoder)?;
     let trial = Trial {
         frames: frames(args, &channel)?,
@@ -82,10 +79,11 @@ pub fn run(args: &TryArgs, tables: &Tables) -> anyhow::Result<ExitCode> {
     };
     let binding = Binding { decoder, model, channel };
     // The first call of a process touches memory for the first time: the second one's time is that of a server.
-    try_decoder(&binding, trial.clone(), tables).map_err(|error| anyhow::anyhow!("{error}"))?;
-    let tried = try_decoder(&binding, trial.clone(), tables).map_err(|error| anyhow::anyhow!("{error}"))?;
+    let tried = || AnyTried::of(&binding, trial.clone(), None, tables).map_err(|error| anyhow::anyhow!("{error}"));
+    tried()?;
+    let tried = tried()?;
     let map = map_bytes(&binding, &trial);
-    let fine = matches!(tried.verdict, TriedVerdict::Readings { .. } | TriedVerdict::Nothing { .. });
+    let fine = tried.is_fine();
     if args.as_json {
         let told =
             result_json(tried, &binding, host.limits(), Some(map)).map_err(|error| anyhow::anyhow!("{error}"))?;
@@ -141,99 +139,4 @@ fn variables(pairs: &[String]) -> anyhow::Result<Variables> {
         Ok((name.to_owned(), value.to_owned()))
     };
     pairs.iter().map(split).collect()
-}
-
-/// What came of it, for people.
-fn show(tried: &Tried, trial: &Trial, map: &ByteMap, limits: &Limits) -> anyhow::Result<String> {
-    let mut out = String::new();
-    match &tried.verdict {
-        TriedVerdict::Readings { decoded, previews } => {
-            for (index, (reading, preview)) in decoded.readings.iter().zip(previews).enumerate() {
-                let lines = plugin_host::value_lines(&plugin_host::Outcome::Readings(plugin_host::Decoded {
-                    readings: vec![reading.clone()],
-                    ..plugin_host::Decoded::default()
-                }));
-                writeln!(out, "reading {index}")?;
-                for line in &lines {
-                    writeln!(out, "  {line}")?;
-                }
-                if let Some(key) = &reading.record_key {
-                    writeln!(out, "  record key  {key}")?;
-                }
-                if !reading.flags.is_empty() {
-                    writeln!(out, "  flags       {}", reading.flags.join(", "))?;
-                }
-                if !reading.clock_state.is_empty() && reading.clock_state != "unknown" {
-                    writeln!(out, "  clock       {}", reading.clock_state)?;
-                }
-                if let Some(slot) = &reading.user_slot {
-                    writeln!(out, "  user slot   {slot}")?;
-                }
-                writeln!(out, "  {}", preview.outlook)?;
-                for warning in &preview.warnings {
-                    writeln!(out, "  warning     {warning}")?;
-                }
-            }
-            for fact in &decoded.facts {
-                writeln!(out, "device: {} {}", fact.kind, fact_text(&fact.value))?;
-            }
-            for warning in &decoded.warnings {
-                writeln!(out, "warning: {} {}", warning.code, warning.message)?;
-            }
-            for preview in previews {
-                let observation: serde_json::Value = serde_json::from_str(&preview.observation)?;
-                writeln!(out, "\n{observation:#}")?;
-            }
-        }
-        TriedVerdict::Nothing { reason, message, facts, warnings } => {
-            writeln!(out, "nothing to store: {reason}: {message}")?;
-            for fact in facts {
-                writeln!(out, "device: {} {}", fact.kind, fact_text(&fact.value))?;
-            }
-            for warning in warnings {
-                writeln!(out, "warning: {} {}", warning.code, warning.message)?;
-            }
-        }
-        TriedVerdict::Incomplete { reason, .. } => writeln!(out, "incomplete: {reason}")?,
-        TriedVerdict::Refused { reason, detail } => writeln!(out, "refused by the decoder: {reason}: {detail}")?,
-        TriedVerdict::Failed { reason, detail } => writeln!(out, "the decoder failed: {reason}: {detail}")?,
-    }
-    let stats = tried.stats;
-    writeln!(
-        out,
-        "\nfuel {} of {}, {} µs, {} KiB of memory",
-        stats.fuel_used,
-        limits.fuel,
-        stats.elapsed.as_micros(),
-        stats.memory_bytes / 1024
-    )?;
-    if !map.bytes.is_empty() {
-        writeln!(out, "\nwhich byte became what (found by {} changed payloads):", map.calls)?;
-        if !map.checksums.is_empty() {
-            let made = map.checksums.join("; ");
-            writeln!(out, "  (the checksum was made right again after every change: {made})")?;
-        }
-    }
-    for stretch in &map.bytes {
-        let data = trial.frames.get(stretch.frame).map(|frame| frame.data.as_slice()).unwrap_or_default();
-        let part = data.get(stretch.from..stretch.to).unwrap_or_default();
-        let place = match &stretch.path {
-            Some(path) => format!("{path} = {}", String::from_utf8_lossy(part)),
-            None => format!("{:>3}..{:<3} {}", stretch.from, stretch.to, hex::encode(part)),
-        };
-        let fields = if stretch.fields.is_empty() { "nothing".to_owned() } else { stretch.fields.join(", ") };
-        writeln!(out, "  {place:<28}  {fields}{}", if stretch.checked { " (checked)" } else { "" })?;
-    }
-    if !map.complete && !map.bytes.is_empty() {
-        writeln!(out, "  the rest was not tried: calls and time are bounded")?;
-    }
-    Ok(out)
-}
-
-fn fact_text(value: &plugin_host::Value) -> String {
-    match value {
-        plugin_host::Value::Quantity(quantity) => format!("{} {}", quantity.value, quantity.unit),
-        plugin_host::Value::Text(text) => text.clone(),
-        other => format!("{other:?}"),
-    }
 }

@@ -15,7 +15,7 @@ use super::compare;
 use super::expected::Vector;
 use crate::fleet::{Binding, Decoders, normal_address};
 use crate::ingest::Tables;
-use crate::ingest::trial::{Trial, TriedHub, TriedVerdict, try_decoder, try_hub};
+use crate::ingest::trial::{Trial, TriedParts, TriedVerdict, try_decoder, try_hub};
 
 /// When every payload is taken to have been received, 2027-07-01T00:00:00Z: later than what the public vectors tell of
 /// the past, earlier than what they tell of the future.
@@ -157,17 +157,21 @@ fn run_line(decoders: &Decoders, tables: &Tables, number: usize, line: &str) -> 
 
 /// Runs a line of a hub's format: its items come to what is expected of the whole, in their order.
 fn run_hub_line(decoders: &Decoders, tables: &Tables, binding: &Binding, vector: &Vector, result: &mut LineResult) {
-    let tried =
-        trial(vector).and_then(|trial| try_hub(binding, &trial, decoders, tables).map_err(|error| error.to_string()));
-    match tried {
-        Ok(TriedHub::Whole(verdict)) => fill(result, verdict),
-        Ok(TriedHub::Items(items)) => {
+    let tried = trial(vector)
+        .and_then(|trial| try_hub(binding, &trial, Some(decoders), tables).map_err(|error| error.to_string()));
+    match tried.map(|tried| tried.parts) {
+        Ok(TriedParts::Whole(verdict)) => fill(result, verdict),
+        Ok(TriedParts::Items(items)) => {
             let mut outcomes = Vec::new();
-            for (device, verdict) in items {
+            for item in items {
                 let before = result.observations.len();
-                fill(result, verdict);
+                let unread = || TriedVerdict::Refused {
+                    reason: "channel-unknown",
+                    detail: "no model speaks on the channel of a frame".to_owned(),
+                };
+                fill(result, item.verdict.unwrap_or_else(unread));
                 outcomes.push(result.outcome);
-                result.devices.extend((before..result.observations.len()).map(|_| device.clone()));
+                result.devices.extend((before..result.observations.len()).map(|_| item.device.clone()));
             }
             // An item that is refused is refused, whatever its neighbours say.
             let order = ["reject", "incomplete", "decoded", "no-observation"];

@@ -106,12 +106,12 @@ impl Binding {
     /// A certain decoder, whether or not it serves the model.
     ///
     /// # Errors
-    /// [`Unbound`] when the decoder has no such model of devices, or the model no such channel.
+    /// [`Unbound`] when the decoder has no such model, or the model no such channel.
     pub fn of_version(decoder: &Arc<Decoder>, model: &str, channel: &str) -> Result<Self, Unbound> {
         let known = decoder.manifest().models.iter().find(|known| known.name == model);
-        let known = known.filter(|_| decoder.surface() == Surface::Device).ok_or_else(|| Unbound {
+        let known = known.ok_or_else(|| Unbound {
             reason: "model-without-decoder",
-            detail: format!("This version has no model `{model}` of a device."),
+            detail: format!("This version has no model `{model}`."),
         })?;
         let channel = bind_channel(known, channel)?;
         Ok(Self { decoder: Arc::clone(decoder), model: model.to_owned(), channel })

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
-use plugin_host::{Decoded, Decoder, DeviceTime, Input, Outcome, Value};
+use plugin_host::{Decoded, Decoder, DeviceTime, HubContent, HubItem, HubOutcome, Input, Outcome, Surface, Value};
 use serde::Serialize;
 use utoipa::ToSchema;
 use vendor_tools::checksum::{self, Checksum};
@@ -58,8 +58,7 @@ pub struct ByteMap {
 /// Maps a payload. An empty map where the decoder has no readings and no facts to say.
 #[must_use]
 pub fn byte_map(decoder: &Decoder, input: &Input) -> ByteMap {
-    let Ok(told) = decoder.decode(input) else { return ByteMap::default() };
-    let Some(told) = fields(&told) else { return ByteMap::default() };
+    let Some(told) = said(decoder, input) else { return ByteMap::default() };
     let started = Instant::now();
     let mut map = ByteMap { complete: true, ..ByteMap::default() };
     for (index, frame) in input.frames.iter().enumerate() {
@@ -90,7 +89,7 @@ pub fn byte_map(decoder: &Decoder, input: &Input) -> ByteMap {
                 let mut data = frame.data.clone();
                 data.splice(from..to, changed);
                 let data = checksum.and_then(|checksum| checksum.repaired(&data)).unwrap_or(data);
-                match decoder.decode(&with_frame(input, index, data)).ok().as_ref().and_then(fields) {
+                match said(decoder, &with_frame(input, index, data)) {
                     None => stretch.checked = true,
                     Some(answer) => changed_fields.extend(differences(&told, &answer)),
                 }
@@ -122,8 +121,7 @@ impl ByteMap {
             .collect();
         let checksum = checksum::find(data, &others, |changed| {
             self.calls += 1;
-            let answer = decoder.decode(&with_frame(input, index, changed.to_vec()));
-            answer.is_ok_and(|answer| fields(&answer).is_some())
+            said(decoder, &with_frame(input, index, changed.to_vec())).is_some()
         })?;
         let words = checksum.described(data.len());
         if !self.checksums.contains(&words) {
@@ -186,6 +184,57 @@ fn with(part: &[u8], at: usize, change: impl Fn(u8) -> u8) -> Vec<u8> {
 fn differences(told: &BTreeMap<String, String>, answer: &BTreeMap<String, String>) -> BTreeSet<String> {
     let names = told.keys().chain(answer.keys());
     names.filter(|name| told.get(*name) != answer.get(*name)).filter(|name| told.contains_key(*name)).cloned().collect()
+}
+
+/// What the decoder says of a payload, field by field; nothing where it refuses it.
+fn said(decoder: &Decoder, input: &Input) -> Option<BTreeMap<String, String>> {
+    match decoder.surface() {
+        Surface::Device => decoder.decode(input).ok().as_ref().and_then(fields),
+        Surface::Hub => decoder.split(input).ok().as_ref().and_then(hub_fields),
+    }
+}
+
+/// The same of what a hub carries: each item by its place.
+fn hub_fields(outcome: &HubOutcome) -> Option<BTreeMap<String, String>> {
+    let mut fields = BTreeMap::new();
+    match outcome {
+        HubOutcome::Items(items) => {
+            items.iter().enumerate().for_each(|(index, item)| add_item(&mut fields, index, item));
+        }
+        HubOutcome::Nothing(nothing) => {
+            fields.insert("nothing".to_owned(), nothing.reason.clone());
+            add_facts(&mut fields, &nothing.facts);
+        }
+        HubOutcome::Incomplete(_) | HubOutcome::Error(_) => return None,
+    }
+    Some(fields)
+}
+
+fn add_item(fields: &mut BTreeMap<String, String>, index: usize, item: &HubItem) {
+    let name = format!("items[{index}]");
+    fields.insert(format!("{name} device"), item.device.clone());
+    item.item_id.clone().map(|id| fields.insert(format!("{name} id"), id));
+    for pair in &item.extra {
+        fields.insert(format!("{name} {}", pair.name), pair.value.clone());
+    }
+    match &item.content {
+        HubContent::Frame(frame) => {
+            fields.insert(format!("{name} channel"), frame.channel.clone());
+            fields.insert(format!("{name} bytes"), hex::encode(&frame.data));
+            frame.captured_at_ms.map(|ms| fields.insert(format!("{name} captured-at"), ms.to_string()));
+        }
+        HubContent::Readings(decoded) => {
+            let mut of_item = BTreeMap::new();
+            add_readings(&mut of_item, decoded);
+            fields.extend(of_item.into_iter().map(|(field, value)| (format!("{name} {field}"), value)));
+        }
+        HubContent::Nothing(nothing) => {
+            fields.insert(format!("{name} nothing"), nothing.reason.clone());
+        }
+        HubContent::Error(error) => {
+            fields.insert(format!("{name} error"), error.kind.as_str().to_owned());
+        }
+    }
 }
 
 /// What an answer says, field by field; nothing for one without readings and facts.

@@ -9,13 +9,13 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
-use plugin_host::{Frame, Limits};
-use serde::{Deserialize, Serialize};
+use plugin_host::{Frame, Surface};
+use serde::Deserialize;
 use utoipa::ToSchema;
 use utoipa_actix_web::service_config::ServiceConfig;
 
-use super::readings::{DeviceFact, Reading, Warning};
-use super::{ByteMap, Preview, Trial, Tried, TriedVerdict, map_bytes, try_decoder};
+use super::result::{AnyTried, DecodeResult};
+use super::{Trial, map_bytes};
 use crate::app::AppData;
 use crate::error::{ApiResult, Error, Kind, Problems};
 use crate::fleet::{Binding, Checks, plugin_for_trial};
@@ -33,7 +33,7 @@ pub fn routes(config: &mut ServiceConfig) {
 #[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct DecodeRequest {
-    /// A model that `GET /models` lists; with `plugin`, one of that version's.
+    /// A model that `GET /models` lists, of devices or of hubs; with `plugin`, one of that version's.
     pub model: String,
     /// A version of the registry to try, in place of the decoder that serves the model.
     pub plugin: Option<TriedVersion>,
@@ -80,49 +80,10 @@ pub struct DecodeFrame {
     pub captured_at: Option<DateTime<Utc>>,
 }
 
-/// What the decoder and the host made of it. Nothing was stored.
-#[derive(Debug, Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct DecodeResult {
-    /// Name of the decoder.
-    pub decoder: String,
-    /// Version of the decoder.
-    pub decoder_version: String,
-    /// `readings`, `incomplete`, `nothing`, `error` (the decoder refused the payload) or `failed` (the decoder broke a limit).
-    pub outcome: &'static str,
-    /// Why there are no readings.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub reason: Option<String>,
-    /// The same as a sentence.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub detail: Option<String>,
-    /// What the decoder read.
-    pub readings: Vec<Reading>,
-    /// What it read about the device itself.
-    pub facts: Vec<DeviceFact>,
-    /// Warnings of decoder and host, each once.
-    pub warnings: Vec<Warning>,
-    /// What would become of each reading: its status, where it goes, and why. In the order of the readings.
-    pub outlook: Vec<String>,
-    /// The FHIR Observations that the readings would become, for a `Patient/example`. In the order of the readings.
-    #[schema(value_type = Vec<Object>)]
-    pub observations: Vec<serde_json::Value>,
-    /// Instructions that the decoder burnt, about one unit each.
-    pub fuel: u64,
-    /// What one decode may burn.
-    pub fuel_limit: u64,
-    /// Time that it took, in microseconds.
-    pub elapsed_us: u64,
-    /// The most memory that the decoder had, in bytes.
-    pub memory_bytes: usize,
-    /// Which bytes became which field, where the request asks for it.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub byte_map: Option<ByteMap>,
-}
-
 /// Try a decoder
 ///
-/// Runs some frames through the decoder of a model and through the mapping to FHIR. Nothing is stored. With `plugin`, through
+/// Runs some frames through the decoder of a model and through the mapping to FHIR. Nothing is stored. A hub's payload comes
+/// to `items`; a frame among them is read by the decoder of the model that is named after its channel. With `plugin`, through
 /// a version of the registry in any state: for platform admins, and for the vendor whose it is. A vendor tries nothing else.
 #[utoipa::path(tag = "ingest", request_body = DecodeRequest, responses((status = 200, body = DecodeResult), Problems))]
 #[post("/decode")]
@@ -134,9 +95,12 @@ async fn decode(caller: Caller, app: AppData, body: Json<DecodeRequest>) -> ApiR
     let trial = trial(wish, &channel, app.clock.now())?;
     let permit = Arc::clone(&app.decode_slots).acquire_owned().await.map_err(Error::internal)?;
     let tables = Arc::clone(&app.tables);
+    let decoders = app.decoders.now();
+    // What other decoders make of a frame is none of a vendor's business.
+    let others = (caller.role() != Role::Vendor).then(|| Arc::clone(&decoders));
     let (tried, map, binding) = web::block(move || {
         let map = wants_map.then(|| map_bytes(&binding, &trial));
-        let tried = try_decoder(&binding, trial, &tables);
+        let tried = AnyTried::of(&binding, trial, others.as_deref(), &tables);
         drop(permit);
         tried.map(|tried| (tried, map, binding))
     })
@@ -144,7 +108,7 @@ async fn decode(caller: Caller, app: AppData, body: Json<DecodeRequest>) -> ApiR
     .map_err(|cancelled| {
         Error::new(Kind::Unavailable(1), "decode.busy", "The server is busy; try again.").because(cancelled)
     })??;
-    Ok(Json(whole_result(tried, &binding, app.decoders.now().host().limits(), map)?))
+    Ok(Json(DecodeResult::new(tried, &binding, decoders.host().limits(), map)?))
 }
 
 /// The decoder that was asked for, if the caller may try it.
@@ -157,35 +121,17 @@ async fn bind(caller: &Caller, app: &AppData, wish: &DecodeRequest, channel: &st
         }
         None => {
             caller.require(caller.role() != Role::Vendor, "try decoders that are not its own: name `plugin`")?;
-            app.decoders.now().for_model(&wish.model, first)
+            let decoders = app.decoders.now();
+            match decoders.model(&wish.model).map(|served| served.decoder.surface()) {
+                Some(Surface::Hub) => decoders.for_hub(&wish.model, first),
+                _ => decoders.for_model(&wish.model, first),
+            }
         }
     };
     bound.map_err(|unbound| {
         let pointer = if unbound.reason() == "model-without-decoder" { "/model" } else { "/channel" };
         Error::field(pointer, unbound.to_string())
     })
-}
-
-fn whole_result(tried: Tried, binding: &Binding, limits: &Limits, map: Option<ByteMap>) -> Result<DecodeResult, Error> {
-    let mut result = result(tried)?;
-    result.fuel_limit = limits.fuel;
-    result.byte_map = map;
-    binding.decoder_name().clone_into(&mut result.decoder);
-    binding.decoder_version().clone_into(&mut result.decoder_version);
-    Ok(result)
-}
-
-/// What `POST /decode` answers, for the command line.
-///
-/// # Errors
-/// 500 when an Observation is no JSON, which is a defect of ours.
-pub fn result_json(
-    tried: Tried,
-    binding: &Binding,
-    limits: &Limits,
-    map: Option<ByteMap>,
-) -> Result<serde_json::Value, Error> {
-    serde_json::to_value(whole_result(tried, binding, limits, map)?).map_err(Error::internal)
 }
 
 /// Checks the request, and reads its frames.
@@ -227,65 +173,4 @@ fn read_frame(index: usize, frame: DecodeFrame, channel: &str) -> Result<Frame, 
         captured_at_ms: frame.captured_at.map(|time| time.timestamp_millis()),
         extra: Vec::new(),
     })
-}
-
-fn result(tried: Tried) -> Result<DecodeResult, Error> {
-    let mut result = DecodeResult {
-        decoder: String::new(),
-        decoder_version: String::new(),
-        outcome: "readings",
-        reason: None,
-        detail: None,
-        readings: Vec::new(),
-        facts: Vec::new(),
-        warnings: Vec::new(),
-        outlook: Vec::new(),
-        observations: Vec::new(),
-        fuel: tried.stats.fuel_used,
-        fuel_limit: 0,
-        elapsed_us: u64::try_from(tried.stats.elapsed.as_micros()).unwrap_or(u64::MAX),
-        memory_bytes: tried.stats.memory_bytes,
-        byte_map: None,
-    };
-    match tried.verdict {
-        TriedVerdict::Readings { decoded, previews } => {
-            result.readings = decoded.readings.iter().map(Reading::from).collect();
-            result.facts = decoded.facts.iter().map(DeviceFact::from).collect();
-            result.warnings = decoded.warnings.iter().map(Warning::from).collect();
-            previews.into_iter().try_for_each(|preview| add_preview(&mut result, preview))?;
-        }
-        TriedVerdict::Incomplete { reason, decoded: _ } => {
-            result.outcome = "incomplete";
-            result.detail = Some(reason);
-        }
-        TriedVerdict::Nothing { reason, message, facts, warnings } => {
-            result.outcome = "nothing";
-            result.reason = Some(reason);
-            result.detail = Some(message);
-            result.facts = facts.iter().map(DeviceFact::from).collect();
-            result.warnings = warnings.iter().map(Warning::from).collect();
-        }
-        TriedVerdict::Refused { reason, detail } => {
-            result.outcome = "error";
-            result.reason = Some(reason.to_owned());
-            result.detail = Some(detail);
-        }
-        TriedVerdict::Failed { reason, detail } => {
-            result.outcome = "failed";
-            result.reason = Some(reason.to_owned());
-            result.detail = Some(detail);
-        }
-    }
-    Ok(result)
-}
-
-fn add_preview(result: &mut DecodeResult, preview: Preview) -> Result<(), Error> {
-    result.observations.push(serde_json::from_str(&preview.observation).map_err(Error::internal)?);
-    result.outlook.push(preview.outlook);
-    for code in preview.warnings {
-        if result.warnings.iter().all(|warning| warning.code != code) {
-            result.warnings.push(Warning { code, message: String::new() });
-        }
-    }
-    Ok(())
 }

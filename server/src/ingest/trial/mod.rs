@@ -5,6 +5,7 @@ mod http;
 mod hub;
 mod json_spans;
 mod readings;
+mod result;
 
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
@@ -15,8 +16,9 @@ use crate::error::Error;
 use crate::fleet::{Binding, Variables};
 
 pub use byte_map::{ByteMap, MappedBytes};
-pub use http::{result_json, routes};
-pub use hub::{TriedHub, try_hub};
+pub use http::routes;
+pub use hub::{TriedHub, TriedItem, TriedParts, try_hub};
+pub use result::{AnyTried, result_json};
 
 /// What to try.
 #[derive(Debug, Clone)]
@@ -120,7 +122,7 @@ pub fn try_decoder(binding: &Binding, trial: Trial, tables: &Tables) -> Result<T
     Ok(Tried { verdict, stats: run.stats })
 }
 
-/// Which bytes of the trial's frames became which field, for the decoder of a device. Bounded in calls and time (some seconds
+/// Which bytes of the trial's frames became which field. Bounded in calls and time (some seconds
 /// at most); synchronous CPU work as [`try_decoder`] is.
 #[must_use]
 pub fn map_bytes(binding: &Binding, trial: &Trial) -> ByteMap {
