@@ -304,6 +304,26 @@ async fn what_a_hub_decoded_wrongly_is_corrected_from_its_payload() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_nobody_had_claimed_is_read_by_the_version_that_serves_then() {
+    let gateway = Gateway::with('W').await;
+    let strangers = [0xD6, 0x16, 0xF9, 0x64, 0x16, 0x04];
+    let answer = gateway.hub.bytes(item(strangers, 1, 700, 1, 0)).await.expect(202);
+    assert_eq!(answer["items"][0]["outcome"], "unclaimed");
+    gateway.replaced("2.0.0", 'R').await;
+    let (device, _) = gateway.clinic.device("gatt-2A9D", "FOUND").await;
+    gateway.clinic.assign(&device, &gateway.clinic.patient, "2020-01-01T00:00:00Z", None).await;
+    gateway.hub.pair(&device, &spelled(strangers)).await;
+    let search = format!("{}/Observation?code=29463-7", gateway.clinic.fhir);
+    let found = eventually("the claimed weight", || async {
+        let bundle = gateway.clinic.admin.get(&search).await.expect(200);
+        bundle["entry"][0]["resource"].is_object().then(|| bundle["entry"][0]["resource"].clone())
+    })
+    .await;
+    assert_eq!(found["valueQuantity"]["value"].to_string(), "7.00");
+    assert!(found["meta"]["source"].as_str().unwrap().contains("#decoder=versioned-hub@2.0.0"), "{found}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_is_not_there_is_withdrawn_and_what_cannot_be_told_is_left() {
     let gateway = Gateway::start().await;
     let answer = gateway.hub.bytes([item(DECODED, 1, 7_000, 1, 0), item(DECODED, 1, 7_100, 2, 1)].concat()).await;

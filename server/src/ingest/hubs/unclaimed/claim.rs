@@ -14,6 +14,8 @@ use crate::error::Error;
 use crate::fleet::{DeviceSnapshot, load_device};
 use crate::identity::{SourceIdentity, SourceKind};
 use crate::ingest::decode_uplink::decode_kept;
+use crate::ingest::decoded_body::READINGS;
+use crate::ingest::hubs::split_again::{Again, SplitAgain};
 use crate::ingest::hubs::store::{self, Claimant, ClaimedRow};
 use crate::ingest::joining;
 use crate::ingest::model::{Received, Submission, TransportKey, Verdict};
@@ -99,7 +101,14 @@ async fn decode_rows(app: &Arc<App>, claimant: Claimant, rows: &[ClaimedRow]) ->
     transaction.commit().await?;
     let Some(device) = device.filter(|device| device.active) else { return Ok(false) };
     let (mut all, mut window) = (true, Vec::new());
-    for (row, received) in kept {
+    let mut split = SplitAgain::new(app, device.tenant);
+    for (row, mut received) in kept {
+        if received.content_type == READINGS {
+            // As with a frame: what the decoder of now says. Where that cannot be had, what was said when it came.
+            if let Again::Readings(body) = split.item(&received, device.id, None).await? {
+                received.body = body.write()?;
+            }
+        }
         let submission = submission(app, &device, row, received).await?;
         // The device's next frames may complete these: then they have to be there.
         let waits = matches!(submission.verdict, Verdict::Incomplete { .. });
