@@ -49,10 +49,10 @@ enum Command {
     ///
     /// A decoder turns the bytes of one device model into readings. From nothing to a decoded reading, without a server:
     ///
-    ///     afferent plugin new acme-scale
-    ///     afferent plugin pack acme-scale
-    ///     afferent plugin test acme-scale
-    ///     afferent plugin try acme-scale/acme-scale.wasm --hex "00 581b 55"
+    ///   afferent plugin new acme-scale
+    ///   afferent plugin pack acme-scale
+    ///   afferent plugin test acme-scale
+    ///   afferent plugin try acme-scale/acme-scale.wasm --hex "00 581b 55"
     ///
     /// `new --language` rust, c, javascript or python makes the same device in code. The guide: docs/vendor-guide.md.
     #[command(verbatim_doc_comment)]
