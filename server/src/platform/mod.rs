@@ -11,4 +11,5 @@ pub mod private_postgres;
 pub mod rate_limit;
 pub mod seal;
 pub mod sealed_column;
+pub mod statistics;
 pub mod telemetry;

@@ -12,5 +12,6 @@ mod repeats;
 mod retention;
 mod settings;
 mod slots;
+mod statistics;
 mod times;
 mod waveforms;

@@ -19,6 +19,7 @@ use tokio_util::sync::CancellationToken;
 use super::database::Database;
 use crate::app::{self, App};
 use crate::config::Config;
+use crate::platform::statistics;
 use crate::{fleet, forward, ingest};
 
 /// How long an address in use is waited for.
@@ -87,6 +88,7 @@ async fn serve(
     work.spawn(fleet::follow_registry(Arc::clone(&app), stop.clone()));
     work.spawn(ingest::run_pulls(Arc::clone(&app), stop.clone()));
     work.spawn(maintenance::run(Arc::clone(&app), stop.clone()));
+    work.spawn(statistics::follow(app.db.clone(), stop.clone()));
     let mqtt = tokio::spawn(ingest::run_mqtt(Arc::clone(&app), stop.clone()));
 
     let server = app::http_server(Arc::clone(&app), listener, grace)?;
