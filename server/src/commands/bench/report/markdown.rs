@@ -165,7 +165,7 @@ fn overload_markdown(overload: &Overload, out: &mut String) -> Result {
         .map(|bytes| bytes.map_or_else(|| "–".to_owned(), |bytes| format!("{:.0}", mebibytes(bytes))));
     writeln!(
         out,
-        "| {:.0} | {:.0} | {:.0} | {:.0} | {:.0} / {:.0} / {:.0} | {:.1} / {:.1} | {} |",
+        "| {:.0} | {:.0} | {:.0} | {:.0} | {:.0} / {:.0} / {:.0} | {:.1} / {:.1} | {} |\n",
         overload.offered_per_second,
         overload.accepted_per_second,
         overload.refused_per_second,
